@@ -1,0 +1,85 @@
+// What a Jetson says about itself, whichever way it was read (jtop service or sysfs), in base
+// units, and its one translation into canonical series. Filled by collectors/jtop and
+// collectors/tegra.cc, so that both publish the same names and labels.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "transport/metric.h"
+
+namespace godwit {
+
+using MaybeNumber = std::optional<double>;
+
+struct JetsonCore {
+  int index = 0;
+  std::optional<bool> online;
+  MaybeNumber utilization_ratio;  // busy share of the last interval
+  MaybeNumber clock_hz, clock_min_hz, clock_max_hz;
+  std::string governor;
+};
+
+struct JetsonGpu {
+  std::string name;  // "gv11b", "ga10b", "gpu", "Thor"
+  MaybeNumber utilization_ratio;
+  MaybeNumber clock_hz, clock_min_hz, clock_max_hz;
+  std::optional<bool> railgate;
+  MaybeNumber memory_used_bytes, memory_total_bytes;
+  MaybeNumber temperature_c, power_w, power_limit_w;  // NVML boards only
+};
+
+struct JetsonProcess {
+  std::int64_t pid = 0;
+  std::string name, user, type;  // type: "Graphic", "Compute"
+  MaybeNumber gpu_memory_bytes;
+};
+
+struct JetsonEngine {
+  std::string group, name;  // "NVENC", "NVENC0"
+  std::optional<bool> online;
+  MaybeNumber clock_hz, clock_min_hz, clock_max_hz;
+};
+
+struct JetsonTemperature {
+  std::string name;  // "cpu", "tj"
+  MaybeNumber celsius, limit_degraded_celsius, limit_critical_celsius;
+};
+
+struct JetsonRail {
+  std::string name;  // "VDD_CPU_GPU_CV"
+  MaybeNumber watts, volts, amperes, warning_amperes, critical_amperes;
+};
+
+struct JetsonFan {
+  std::string name;                 // "pwmfan"
+  std::vector<double> speed_ratio;  // one per motor
+  std::vector<double> rpm;
+  std::string profile, governor, control;
+};
+
+struct JetsonReadings {
+  std::map<std::string, std::string> board;  // labels of godwit_board_info
+  std::vector<JetsonCore> cores;
+  std::vector<JetsonGpu> gpus;
+  std::optional<std::vector<JetsonProcess>> processes;  // nullopt: this source cannot tell
+  std::vector<JetsonEngine> engines;
+  std::vector<JetsonTemperature> temperatures;
+  std::vector<JetsonRail> rails;
+  MaybeNumber total_watts;
+  std::vector<JetsonFan> fans;
+  MaybeNumber emc_utilization_ratio, emc_clock_hz, emc_clock_min_hz, emc_clock_max_hz;
+  MaybeNumber free_4mib_blocks;
+  std::string nvpmodel_name;
+  std::optional<std::int64_t> nvpmodel_id;
+  std::optional<bool> jetson_clocks;
+};
+
+// Adds every known reading to `out`; of the processes the `max_processes` with the most memory.
+void add_jetson_readings(const JetsonReadings& readings, std::size_t max_processes, Batch& out);
+
+}  // namespace godwit

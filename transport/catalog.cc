@@ -1,0 +1,142 @@
+#include "transport/catalog.h"
+
+#include <algorithm>
+#include <array>
+#include <unordered_map>
+#include <vector>
+
+namespace godwit {
+namespace {
+
+constexpr Kind gauge = Kind::gauge;
+constexpr Kind counter = Kind::counter;
+constexpr Kind info = Kind::info;
+constexpr Kind stateset = Kind::stateset;
+
+// clang-format off
+constexpr MetricInfo table[] = {
+    // Accelerators, sensors, power (hw_id and hw_type on every series).
+    {"hw_gpu_info", info, "", "GPU identity: hw_name, hw_model, hw_driver_version."},
+    {"hw_gpu_utilization_ratio", gauge, "ratio", "Share of time the GPU was busy."},
+    {"hw_gpu_memory_usage_bytes", gauge, "bytes", "Memory in use by the GPU (shared memory on integrated GPUs)."},
+    {"hw_gpu_memory_limit_bytes", gauge, "bytes", "Memory that the GPU can use."},
+    {"hw_npu_info", info, "", "NPU identity: hw_name, bus id, card and chip, physical and logic id, driver version."},
+    {"hw_npu_utilization_ratio", gauge, "ratio", "Share of time the NPU unit named by hw_npu_task (aicore, npu, ...) was busy."},
+    {"hw_npu_memory_usage_bytes", gauge, "bytes", "NPU memory in use, by hw_memory_type (ddr, hbm)."},
+    {"hw_npu_memory_limit_bytes", gauge, "bytes", "NPU memory in all, by hw_memory_type (ddr, hbm)."},
+    {"hw_npu_hugepages_used", gauge, "", "Huge pages (2 MiB) of the NPU in use."},
+    {"hw_npu_hugepages_limit", gauge, "", "Huge pages (2 MiB) of the NPU in all."},
+    {"hw_status", stateset, "", "State of a component, one series per hw_state (ok, degraded, failed, unknown): 1 for the present one."},
+    {"hw_temperature_celsius", gauge, "celsius", "Temperature of a sensor, zone or chip."},
+    {"hw_temperature_limit_celsius", gauge, "celsius", "Temperature limit, by hw_limit_type (high.degraded, high.critical)."},
+    {"hw_power_watts", gauge, "watts", "Power of a rail, chip or card at this moment."},
+    {"hw_host_power_watts", gauge, "watts", "Power of the whole board at this moment."},
+    {"hw_voltage_volts", gauge, "volts", "Voltage of a rail."},
+    {"hw_fan_speed_ratio", gauge, "ratio", "Fan drive, share of full speed."},
+    {"hw_fan_speed_rpm", gauge, "rpm", "Fan speed in turns per minute."},
+    {"hw_cpu_speed_hertz", gauge, "hertz", "Clock of a CPU core at this moment."},
+    {"hw_errors_total", counter, "", "Errors that a component counted, by error_type."},
+
+    // What neither node_exporter nor OpenTelemetry names.
+    {"godwit_clock_hertz", gauge, "hertz", "Clock of a unit (GPU, memory controller, engine) at this moment."},
+    {"godwit_clock_limit_hertz", gauge, "hertz", "Clock limit of a unit, by limit (min, max)."},
+    {"godwit_current_amperes", gauge, "amperes", "Current of a rail."},
+    {"godwit_current_limit_amperes", gauge, "amperes", "Current limit of a rail, by limit (warning, critical)."},
+    {"godwit_cpu_online", gauge, "", "1 when the CPU core is switched on."},
+    {"godwit_cpu_utilization_ratio", gauge, "ratio", "Share of time a CPU core was not idle, as the jtop service measures it."},
+    {"godwit_engine_online", gauge, "", "1 when the engine (encoder, decoder, DLA, ...) is in use."},
+    {"godwit_memory_controller_utilization_ratio", gauge, "ratio", "Share of the memory controller's bandwidth in use."},
+    {"godwit_memory_free_4mib_blocks", gauge, "", "Free blocks of 4 MiB: how much contiguous memory is left."},
+    {"godwit_fan_info", info, "", "Fan control: profile, governor, control."},
+    {"godwit_board_info", info, "", "Board identity: model, module, soc, l4t, jetpack, cuda_arch_bin."},
+    {"godwit_nvpmodel_info", info, "", "Power mode in force: id, mode."},
+    {"godwit_jetson_clocks_enabled", gauge, "", "1 when jetson_clocks holds the clocks at their maximum."},
+    {"godwit_gpu_railgate_enabled", gauge, "", "1 when the GPU may be powered off while idle."},
+    {"godwit_accelerator_process_memory_bytes", gauge, "bytes", "Accelerator memory of a process (largest ones only)."},
+    {"godwit_accelerator_processes", gauge, "", "Processes that use the accelerator."},
+    {"godwit_jtop_info", info, "", "The jtop service that answers: version."},
+    {"godwit_jtop_sample_age_seconds", gauge, "seconds", "Age of the data that the jtop service serves."},
+    {"godwit_jtop_interval_seconds", gauge, "seconds", "Period at which the jtop service collects."},
+    {"godwit_npu_error", gauge, "", "1 for each error that npu-smi reports instead of data, by reason."},
+
+    // Host, exactly as node_exporter names them.
+    {"node_uname_info", gauge, "", "Kernel and node name, as uname says."},
+    {"node_boot_time_seconds", gauge, "seconds", "Time of boot, seconds since 1970."},
+    {"node_time_seconds", gauge, "seconds", "Time of the node, seconds since 1970."},
+    {"node_cpu_seconds_total", counter, "seconds", "Time each CPU spent in each mode."},
+    {"node_cpu_guest_seconds_total", counter, "seconds", "Time each CPU spent for guests in each mode."},
+    {"node_load1", gauge, "", "Load average of 1 minute."},
+    {"node_load5", gauge, "", "Load average of 5 minutes."},
+    {"node_load15", gauge, "", "Load average of 15 minutes."},
+    {"node_memory_*_bytes", gauge, "bytes", "Field of /proc/meminfo in bytes."},
+    {"node_memory_*", gauge, "", "Field of /proc/meminfo that is a count."},
+    {"node_context_switches_total", counter, "", "Context switches."},
+    {"node_intr_total", counter, "", "Interrupts serviced."},
+    {"node_forks_total", counter, "", "Forks."},
+    {"node_procs_running", gauge, "", "Processes that can run."},
+    {"node_procs_blocked", gauge, "", "Processes that wait for I/O."},
+
+    // The agent itself.
+    {"godwit_collector_success", gauge, "", "1 when the collector's last run succeeded."},
+    {"godwit_collector_duration_seconds", gauge, "seconds", "Time the collector's last run took."},
+    {"godwit_collector_last_success_timestamp_seconds", gauge, "seconds", "Time of the collector's last success, seconds since 1970."},
+    {"godwit_agent_info", info, "", "The agent: version."},
+    {"godwit_buffer_ticks", gauge, "", "Ticks that wait for delivery."},
+    {"godwit_buffer_bytes", gauge, "bytes", "Bytes of the frames that wait for delivery."},
+    {"godwit_buffer_oldest_age_seconds", gauge, "seconds", "Age of the oldest tick that waits for delivery."},
+    {"godwit_buffer_dropped_ticks_total", counter, "", "Ticks lost before delivery, by reason."},
+    {"godwit_buffer_written_bytes_total", counter, "bytes", "Bytes the agent handed to the disk."},
+    {"godwit_link_connected", gauge, "", "1 while the link to the broker is up."},
+    {"godwit_link_sent_bytes_total", counter, "bytes", "Payload bytes published."},
+    {"godwit_link_sent_frames_total", counter, "", "Frames published, resends included."},
+    {"godwit_link_resent_frames_total", counter, "", "Frames published again for want of an ack."},
+    {"godwit_link_rejected_ticks_total", counter, "", "Ticks that the relay refused for good, by reason."},
+    {"godwit_clock_state", stateset, "", "Where the wall time comes from (synchronised, relay, unknown)."},
+    {"godwit_process_resident_memory_bytes", gauge, "bytes", "Resident memory of the agent."},
+    {"godwit_process_cpu_seconds_total", counter, "seconds", "CPU time of the agent."},
+};
+// clang-format on
+
+bool matches(std::string_view pattern, std::size_t star, std::string_view name) {
+  const std::string_view head = pattern.substr(0, star);
+  const std::string_view tail = pattern.substr(star + 1);
+  return name.size() > head.size() + tail.size() && name.starts_with(head) && name.ends_with(tail);
+}
+
+struct Index {
+  std::unordered_map<std::string_view, const MetricInfo*> exact;
+  std::vector<const MetricInfo*> patterns;  // longest first, so that the most exact one wins
+
+  Index() {
+    for (const auto& entry : table) {
+      if (entry.name.find('*') == std::string_view::npos) {
+        exact.emplace(entry.name, &entry);
+      } else {
+        patterns.push_back(&entry);
+      }
+    }
+    std::sort(patterns.begin(), patterns.end(), [](const MetricInfo* a, const MetricInfo* b) {
+      return a->name.size() > b->name.size();
+    });
+  }
+};
+
+}  // namespace
+
+std::span<const MetricInfo> catalog() { return table; }
+
+const MetricInfo* find_metric(std::string_view name) {
+  static const Index index;
+  if (const auto it = index.exact.find(name); it != index.exact.end()) return it->second;
+  for (const MetricInfo* entry : index.patterns) {
+    if (matches(entry->name, entry->name.find('*'), name)) return entry;
+  }
+  return nullptr;
+}
+
+std::string_view kind_name(Kind kind) {
+  constexpr std::array<std::string_view, 4> names = {"gauge", "counter", "info", "stateset"};
+  return names[static_cast<std::size_t>(kind)];
+}
+
+}  // namespace godwit

@@ -1,0 +1,39 @@
+// Two small messages for whoever subscribes: `…/latest/<collector>` (the present readings as one
+// plain map, no schema needed) and `…/status` (birth and death of an agent). Both are one
+// MessagePack map, retained. Grammar: FRAME.md.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "transport/metric.h"
+#include "transport/result.h"
+
+namespace godwit {
+
+// {"t": milliseconds since 1970 UTC, "v": {"name{label=\"x\"}": value, ...}}
+std::string encode_latest(std::int64_t wall_ms, const std::vector<Sample>& samples);
+struct Latest {
+  std::int64_t wall_ms = 0;
+  std::vector<std::pair<std::string, double>> values;  // format_series() text and value
+};
+Result<Latest> decode_latest(std::string_view message);
+
+// A death carries the boot and session ids of the life that ended, so that a late death of an old
+// session is ignored.
+struct NodeStatus {
+  bool online = false;
+  std::string boot_id;        // /proc/sys/kernel/random/boot_id
+  std::uint64_t session = 0;  // random, one per start of the agent
+  std::int64_t wall_ms = 0;   // when this was written; 0 in a will
+  std::string version;        // of the agent
+  std::uint64_t backlog_ticks = 0;
+
+  bool operator==(const NodeStatus&) const = default;
+};
+std::string encode_status(const NodeStatus& status);
+Result<NodeStatus> decode_status(std::string_view message);
+
+}  // namespace godwit
