@@ -1,6 +1,6 @@
-// Two small messages for whoever subscribes: `…/latest/<collector>` (the present readings as one
-// plain map, no schema needed) and `…/status` (birth and death of an agent). Both are one
-// MessagePack map, retained. Grammar: FRAME.md.
+// Small messages for whoever subscribes: `…/latest/<collector>` (the present readings as one plain
+// map, no schema needed), `…/status` (birth and death of an agent) and `godwit/v1/relay`. Each is
+// one MessagePack map, retained. Grammar: FRAME.md.
 #pragma once
 
 #include <cstdint>
@@ -35,5 +35,18 @@ struct NodeStatus {
 };
 std::string encode_status(const NodeStatus& status);
 Result<NodeStatus> decode_status(std::string_view message);
+
+// What a relay says of itself on `godwit/v1/relay` every few seconds, retained. An agent whose
+// kernel clock is not synchronised takes the time from it, but only when it came live.
+struct RelayState {
+  std::string relay;         // name of the relay that speaks
+  std::int64_t wall_ms = 0;  // its clock when it wrote this; 0: it does not trust its own clock
+  std::string version;
+  bool out_of_order_ok = false;  // the database accepts samples older than a series' last one
+
+  bool operator==(const RelayState&) const = default;
+};
+std::string encode_relay_state(const RelayState& state);
+Result<RelayState> decode_relay_state(std::string_view message);
 
 }  // namespace godwit
