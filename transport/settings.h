@@ -34,16 +34,17 @@ enum class SettingType : std::uint8_t {
 };
 
 struct Setting {
-  std::string key;  // "buffer.max_bytes"
+  std::string key = {};  // "buffer.max_bytes"
   SettingType type = SettingType::text;
-  std::string fallback;  // default, written as a person would; lists with commas
-  std::string help;
+  std::string fallback = {};  // default, written as a person would; lists with commas
+  std::string help = {};
   std::int64_t min = INT64_MIN;
   std::int64_t max = INT64_MAX;
-  std::vector<std::string> choices;  // for `choice`, and for the items of a list when not empty
-  std::string other_env;             // "NODE_NAME"
-  bool required = false;             // empty is an Error
-  bool secret = false;               // never shown
+  std::vector<std::string> choices =
+      {};                      // for `choice`, and for the items of a list when not empty
+  std::string other_env = {};  // "NODE_NAME"
+  bool required = false;       // empty is an Error
+  bool secret = false;         // never shown
 };
 
 using Environment = std::function<std::optional<std::string>(const std::string& name)>;
@@ -76,6 +77,9 @@ class Settings {
     std::vector<std::string> items;
     bool given = false;
   };
+  // Empty when the value fits the setting, else what is wrong with it.
+  static std::string convert(const Setting& setting, bool is_list,
+                             const std::vector<std::string>& items, Value& value);
   [[nodiscard]] const Value& find(std::string_view key,
                                   std::initializer_list<SettingType> types) const;
 

@@ -1,0 +1,142 @@
+#include "transport/settings_yaml.h"
+
+#include <algorithm>
+
+#include <yaml-cpp/yaml.h>
+
+#include "transport/text.h"
+
+namespace godwit {
+namespace {
+
+constexpr std::size_t max_file_bytes = 1U << 20;
+constexpr int max_depth = 8;
+constexpr std::size_t max_problems = 20;
+
+// The key that a person most likely meant, or "".
+std::string nearest_key(std::span<const Setting> table, std::string_view key) {
+  std::string best;
+  std::size_t best_distance = key.size() / 2 + 1;
+  for (const auto& setting : table) {
+    std::vector<std::size_t> row(setting.key.size() + 1);
+    for (std::size_t i = 0; i < row.size(); ++i) row[i] = i;
+    for (std::size_t i = 1; i <= key.size(); ++i) {
+      std::size_t diagonal = row[0];
+      row[0] = i;
+      for (std::size_t j = 1; j < row.size(); ++j) {
+        const std::size_t change = diagonal + (key[i - 1] == setting.key[j - 1] ? 0 : 1);
+        diagonal = row[j];
+        row[j] = std::min({row[j] + 1, row[j - 1] + 1, change});
+      }
+    }
+    if (row.back() < best_distance) {
+      best_distance = row.back();
+      best = setting.key;
+    }
+  }
+  return best;
+}
+
+// Walks the YAML document once and gathers what it says per key.
+class Reader {
+ public:
+  Reader(std::span<const Setting> table, std::string_view source, SettingProblems& problems)
+      : table_(table), source_(source), problems_(problems) {}
+
+  void read(const YAML::Node& node, const std::string& prefix, int depth) {
+    if (depth > max_depth) return problems_.add(where(node), prefix, "nested too deeply");
+    for (const auto& entry : node) {
+      if (!entry.first.IsScalar()) {
+        problems_.add(where(entry.first), prefix, "keys must be plain texts");
+        continue;
+      }
+      const std::string name = entry.first.Scalar();
+      const std::string key = prefix.empty() ? name : concat(prefix, ".", name);
+      read_entry(entry.first, entry.second, key, depth);
+    }
+  }
+
+  RawSettings found;
+
+ private:
+  [[nodiscard]] std::string where(const YAML::Node& node) const {
+    return concat(source_, ":", node.Mark().line + 1);
+  }
+
+  void read_entry(const YAML::Node& key_node, const YAML::Node& node, const std::string& key,
+                  int depth) {
+    const bool known =
+        std::any_of(table_.begin(), table_.end(), [&](const Setting& s) { return s.key == key; });
+    const bool section = std::any_of(table_.begin(), table_.end(), [&](const Setting& s) {
+      return s.key.starts_with(key + ".");
+    });
+    if (found.contains(key)) return problems_.add(where(key_node), key, "given twice");
+    if (known) return read_value(key_node, node, key);
+    if (!section) {
+      const std::string nearest = nearest_key(table_, key);
+      return problems_.add(
+          where(key_node), key,
+          nearest.empty() ? "unknown key" : concat("unknown key; did you mean ", nearest, "?"));
+    }
+    if (node.IsNull()) return;
+    if (!node.IsMap()) {
+      return problems_.add(where(key_node), key, "expected a section with keys below it");
+    }
+    read(node, key, depth + 1);
+  }
+
+  void read_value(const YAML::Node& key_node, const YAML::Node& node, const std::string& key) {
+    RawSetting raw{where(key_node), {}, {}, node.IsSequence()};
+    if (node.IsScalar()) {
+      raw.text = node.Scalar();
+    } else if (node.IsSequence()) {
+      for (const auto& item : node) {
+        if (!item.IsScalar()) {
+          return problems_.add(where(item), key, "expected a list of texts");
+        }
+        raw.items.push_back(item.Scalar());
+      }
+    } else if (node.IsMap()) {
+      return problems_.add(raw.where, key, "expected a value, not a section");
+    }
+    found.emplace(key, std::move(raw));
+  }
+
+  std::span<const Setting> table_;
+  std::string_view source_;
+  SettingProblems& problems_;
+};
+
+}  // namespace
+
+void SettingProblems::add(std::string_view where, std::string_view key, std::string_view what) {
+  if (lines_.size() < max_problems) lines_.push_back(concat(where, ": ", key, ": ", what));
+}
+
+Error SettingProblems::error() const {
+  std::string text;
+  for (const auto& line : lines_) text += (text.empty() ? "" : "\n") + line;
+  return {ErrorCode::invalid, std::move(text)};
+}
+
+RawSettings read_settings_yaml(std::span<const Setting> table, std::string_view text,
+                               std::string_view source, SettingProblems& problems) {
+  Reader reader(table, source, problems);
+  if (text.size() > max_file_bytes) {
+    problems.add(source, "settings", concat("larger than ", max_file_bytes, " bytes"));
+    return {};
+  }
+  try {
+    const YAML::Node document = YAML::Load(std::string(text));
+    if (document.IsMap()) {
+      reader.read(document, "", 0);
+    } else if (document.IsDefined() && !document.IsNull()) {
+      problems.add(concat(source, ":1"), "settings", "expected keys and values");
+    }
+  } catch (const YAML::Exception& e) {
+    problems.add(concat(source, ":", e.mark.line + 1), "not valid YAML", e.msg);
+  }
+  return std::move(reader.found);
+}
+
+}  // namespace godwit
