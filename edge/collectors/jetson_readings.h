@@ -63,13 +63,14 @@ struct JetsonFan {
 };
 
 struct JetsonReadings {
-  std::map<std::string, std::string> board;  // labels of godwit_board_info
+  // Labels of godwit_board_info. The serial number is never among them: it must not be published.
+  std::map<std::string, std::string> board;
   std::vector<JetsonCore> cores;
   std::vector<JetsonGpu> gpus;
   std::optional<std::vector<JetsonProcess>> processes;  // nullopt: this source cannot tell
   std::vector<JetsonEngine> engines;
   std::vector<JetsonTemperature> temperatures;
-  std::vector<JetsonRail> rails;
+  std::vector<JetsonRail> rails;  // the rail that measures the whole board (VDD_IN) included
   MaybeNumber total_watts;
   std::vector<JetsonFan> fans;
   MaybeNumber emc_utilization_ratio, emc_clock_hz, emc_clock_min_hz, emc_clock_max_hz;
