@@ -14,9 +14,9 @@
 namespace godwit {
 
 struct CommandOutput {
-  std::string text;  // standard output, then standard error, each up to the cap
-  std::string error_text;
-  int exit_status = 0;  // 128 + signal when a signal ended it
+  std::string text;        // standard output, up to the cap
+  std::string error_text;  // standard error, up to the cap
+  int exit_status = 0;     // 128 + signal when a signal ended it
   bool truncated = false;
 };
 
@@ -50,9 +50,12 @@ class Host {
 };
 
 // Runs a program without a shell, with /dev/null as input, LC_ALL=C, in a process group of its own
-// that is killed at the deadline. Blocks up to `deadline`. Not found: ErrorCode::no_data; deadline:
-// ErrorCode::timeout. A non-zero exit is not an Error. argv[0] is searched in PATH when it has no
-// '/'. Reading stops at `output_cap` bytes of each stream (truncated is set).
+// that is killed at the deadline, or as soon as the program itself has ended. Blocks up to
+// `deadline`, and at most a second longer for a child that SIGKILL does not end at once. Not found:
+// ErrorCode::no_data; may not be run: ErrorCode::permission; deadline: ErrorCode::timeout; too many
+// earlier runs hang in the kernel: ErrorCode::unavailable. A non-zero exit is not an Error. argv[0]
+// is searched in PATH when it has no '/'. Reading of a stream stops at `output_cap` bytes, and the
+// stream is closed (truncated is set). Any thread.
 Result<CommandOutput> run_command(const std::vector<std::string>& argv,
                                   std::chrono::milliseconds deadline, std::size_t output_cap);
 
