@@ -1,8 +1,10 @@
-// MqttLink: a Link over MQTT 5 or 3.1.1 with libmosquitto, which is confined to mqtt_link.cc.
+// MqttLink: a Link over MQTT 5 or 3.1.1. mqtt_link.cc is its thread, loop and backoff;
+// libmosquitto is confined to mqtt_session.cc.
 //
 // Own poll loop on own thread (mosquitto_loop_read/write/misc), own full-jitter backoff, publishes
 // only between CONNACK and disconnect so that nothing queues inside the library. TLS files are read
-// anew at each connect, so that rotated certificates take effect.
+// anew at each connect, so that rotated certificates take effect. An attempt to connect that fails
+// is told as a `disconnected` event too. No event follows stop().
 #pragma once
 
 #include <memory>

@@ -1,0 +1,66 @@
+#include "transport/mqtt_link.h"
+#include "transport/text.h"
+
+namespace godwit {
+namespace {
+
+Error bad_url(std::string_view url, std::string_view why) {
+  return {ErrorCode::invalid, concat(quote_for_message(url), " ", why,
+                                     "; expected mqtt://host[:port] or mqtts://host[:port]")};
+}
+
+}  // namespace
+
+Status parse_mqtt_url(std::string_view url, MqttOptions& options) {
+  bool tls = false;
+  std::string_view rest = url;
+  if (rest.starts_with("mqtts://")) {
+    tls = true;
+    rest.remove_prefix(8);
+  } else if (rest.starts_with("mqtt://")) {
+    rest.remove_prefix(7);
+  } else {
+    return bad_url(url, "does not start with mqtt:// or mqtts://");
+  }
+  if (rest.ends_with('/')) rest.remove_suffix(1);
+  if (rest.find('@') != std::string_view::npos) {
+    return bad_url(url, "holds a user name or password, which belong into settings of their own");
+  }
+  if (rest.find_first_of("/?# \t") != std::string_view::npos) {
+    return bad_url(url, "has more than host and port");
+  }
+
+  std::string_view host = rest;
+  std::string_view port_text;
+  bool has_port = false;
+  const std::size_t bracket = rest.starts_with('[') ? rest.find(']') : std::string_view::npos;
+  if (rest.starts_with('[')) {
+    if (bracket == std::string_view::npos) return bad_url(url, "lacks the ']' of its address");
+    host = rest.substr(1, bracket - 1);
+    rest.remove_prefix(bracket + 1);
+    if (!rest.empty() && !rest.starts_with(':')) return bad_url(url, "has text behind ']'");
+    has_port = !rest.empty();
+    port_text = has_port ? rest.substr(1) : rest;
+  } else if (const std::size_t colon = rest.find(':'); colon != std::string_view::npos) {
+    host = rest.substr(0, colon);
+    port_text = rest.substr(colon + 1);
+    has_port = true;
+  }
+  if (host.empty()) return bad_url(url, "has no host");
+  if (host.size() > 253) return bad_url(url, "has a host name over 253 characters");
+
+  int port = tls ? 8883 : 1883;
+  if (has_port) {
+    const auto number = parse_int<int>(port_text);
+    if (!number || *number < 1 || *number > 65535) {
+      return bad_url(url, "has a port outside 1 to 65535");
+    }
+    port = *number;
+  }
+  options.host = host;
+  options.port = port;
+  options.tls.enabled = tls;
+  return {};
+}
+
+}  // namespace godwit

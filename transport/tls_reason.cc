@@ -1,0 +1,23 @@
+#include "transport/tls_reason.h"
+
+#include <openssl/ssl.h>
+
+#include "transport/clock.h"
+#include "transport/text.h"
+
+namespace godwit {
+
+std::string describe_certificate_problem(void* ssl) {
+  if (ssl == nullptr) return "";
+  const long result = SSL_get_verify_result(static_cast<const SSL*>(ssl));
+  if (result == X509_V_OK) return "";
+  const std::string text =
+      concat("the broker's certificate is not accepted: ", X509_verify_cert_error_string(result));
+  if (result == X509_V_ERR_CERT_NOT_YET_VALID || result == X509_V_ERR_CERT_HAS_EXPIRED) {
+    return concat(text, " (this machine's clock says ", format_utc(system_clock()().wall_ms),
+                  "; is it set?)");
+  }
+  return concat(text, " (check mqtt.tls.ca_file)");
+}
+
+}  // namespace godwit
