@@ -23,9 +23,9 @@ struct Ack {
   std::uint64_t stream = 0;
   std::uint64_t seq = 0;  // last seq of the frame that is answered
   Verdict verdict = Verdict::stored;
-  std::string reason;  // for people and for metric labels: short, snake_case
+  std::string reason{};  // for people and for metric labels: short, snake_case
   std::uint32_t retry_after_ms = 0;
-  std::optional<SchemaId> schema;
+  std::optional<SchemaId> schema{};
   // The relay's clock when it wrote the ack, milliseconds since 1970 UTC. 0: the relay does not
   // trust its own clock.
   std::int64_t relay_time_ms = 0;

@@ -25,10 +25,10 @@ Result<Latest> decode_latest(std::string_view message);
 // session is ignored.
 struct NodeStatus {
   bool online = false;
-  std::string boot_id;        // /proc/sys/kernel/random/boot_id
+  std::string boot_id{};      // /proc/sys/kernel/random/boot_id
   std::uint64_t session = 0;  // random, one per start of the agent
   std::int64_t wall_ms = 0;   // when this was written; 0 in a will
-  std::string version;        // of the agent
+  std::string version{};      // of the agent
   std::uint64_t backlog_ticks = 0;
 
   bool operator==(const NodeStatus&) const = default;
@@ -39,9 +39,9 @@ Result<NodeStatus> decode_status(std::string_view message);
 // What a relay says of itself on `godwit/v1/relay` every few seconds, retained. An agent whose
 // kernel clock is not synchronised takes the time from it, but only when it came live.
 struct RelayState {
-  std::string relay;         // name of the relay that speaks
+  std::string relay{};       // name of the relay that speaks
   std::int64_t wall_ms = 0;  // its clock when it wrote this; 0: it does not trust its own clock
-  std::string version;
+  std::string version{};
   bool out_of_order_ok = false;  // the database accepts samples older than a series' last one
 
   bool operator==(const RelayState&) const = default;
