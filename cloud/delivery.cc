@@ -1,0 +1,254 @@
+#include "cloud/delivery.h"
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+
+#include "cloud/write_request.h"
+#include "transport/clock.h"
+#include "transport/log.h"
+#include "transport/text.h"
+
+namespace godwit {
+namespace {
+
+constexpr std::int64_t settings_fault_retry_ms = 30'000;
+constexpr std::size_t probes_per_moment = 8;
+// After so many moments that were refused as a whole, few probes decide about the next.
+constexpr std::size_t probes_saved_after = 3;
+constexpr std::size_t few_probes = 2;
+
+bool is_refusal(int status) {
+  return status == 400 || status == 409 || status == 413 || status == 422;
+}
+
+bool is_worth_a_retry(int status) { return status == 429 || (status >= 500 && status < 600); }
+
+// The answer's text goes to the log as it is and decides nothing (remote-write 1.0).
+void log_answer(std::string_view what, const HttpReply& reply) {
+  log::debug("write", what, {{"status", reply.status}, {"answer", trim(reply.body)}});
+}
+
+}  // namespace
+
+struct Delivery::Isolation {
+  const WriteUnit* unit = nullptr;
+  UnitOutcome* outcome = nullptr;
+  std::size_t requests = 0;
+  std::size_t stored_parts = 0;
+  std::size_t refused_moments = 0;  // in a row, as a whole
+
+  void drop(std::string_view body, const std::string& reason) const {
+    outcome->dropped[reason] += count_samples(body);
+  }
+};
+
+Delivery::Delivery(HttpPost post, DeliveryOptions options, Pause pause, DeliveryStats& stats)
+    : post_(std::move(post)),
+      options_(std::move(options)),
+      pause_(std::move(pause)),
+      stats_(stats),
+      random_(std::random_device{}()) {}
+
+std::vector<UnitOutcome> Delivery::deliver(std::vector<WriteUnit> units) {
+  std::vector<UnitOutcome> outcomes(units.size());
+  for (std::size_t i = 0; i < units.size(); ++i) outcomes[i].id = units[i].id;
+  away_ = false;
+  server_error_ = false;
+  write_units(units, outcomes);
+  return outcomes;
+}
+
+std::int64_t Delivery::jittered(std::int64_t ms) {
+  return std::uniform_int_distribution<std::int64_t>(ms / 2, ms)(random_);
+}
+
+Delivery::Answer Delivery::post_once(const std::string& block, bool refuse_500,
+                                     std::int64_t& wait_ms, bool& again) {
+  HttpPostRequest request;
+  request.headers = {"Content-Encoding: snappy", "Content-Type: application/x-protobuf",
+                     "User-Agent: " + options_.user_agent,
+                     "X-Prometheus-Remote-Write-Version: 0.1.0"};
+  request.body = block;
+  ++stats_.requests;
+  stats_.sent_bytes += block.size();
+  const std::int64_t begin_ms = steady_ms();
+  const auto reply = post_(request);
+  stats_.request_ms += static_cast<std::uint64_t>(steady_ms() - begin_ms);
+
+  again = true;
+  server_error_ = reply.ok() && reply->status == 500;
+  if (!reply) {
+    ++stats_.failed_requests;
+    log::debug("write", "no answer", {{"error", reply.error().message}});
+    return Answer::later;
+  }
+  if (reply->status >= 200 && reply->status < 300) {
+    stats_.last_ok_ms = steady_ms();
+    return Answer::stored;
+  }
+  log_answer("not taken", *reply);
+  if (is_refusal(reply->status) || (refuse_500 && server_error_)) {
+    ++stats_.refused_requests;
+    refusal_ = server_error_ ? "server_error" : reply->status == 413 ? "too_large" : "refused";
+    return Answer::refused;
+  }
+  ++stats_.failed_requests;
+  if (!is_worth_a_retry(reply->status)) {
+    again = false;
+    wait_ms = settings_fault_retry_ms;
+  } else if (const auto asked = parse_retry_after(reply->retry_after, system_clock()().wall_ms)) {
+    wait_ms = std::max(wait_ms, std::min(*asked, options_.retry_after_max_ms));
+  }
+  return Answer::later;
+}
+
+Delivery::Answer Delivery::send(std::span<const std::string_view> bodies, bool refuse_500) {
+  if (away_) return Answer::later;
+  const std::string block = compress_bodies(bodies);
+  const std::int64_t give_up_ms = steady_ms() + options_.retry_for_ms;
+  std::int64_t backoff_ms = options_.backoff_min_ms;
+  for (;;) {
+    std::int64_t wait_ms = jittered(backoff_ms);
+    bool again = true;
+    const Answer answer = post_once(block, refuse_500, wait_ms, again);
+    if (answer != Answer::later) return answer;
+    hint_ms_ = std::max(wait_ms, options_.backoff_max_ms);
+    if (!again || steady_ms() + wait_ms > give_up_ms || !pause_(wait_ms)) break;
+    ++stats_.retries;
+    backoff_ms = std::min(backoff_ms * 2, options_.backoff_max_ms);
+  }
+  // A 500 may be the fault of what was sent; everything else is the database's or the path's.
+  away_ = !server_error_;
+  return Answer::later;
+}
+
+void Delivery::hand_back(std::span<UnitOutcome> outcomes) const {
+  for (auto& outcome : outcomes) {
+    outcome.stored = false;
+    outcome.dropped.clear();
+    outcome.server_error = server_error_;
+    outcome.retry_after_ms = hint_ms_;
+  }
+}
+
+void Delivery::write_units(std::span<WriteUnit> units, std::span<UnitOutcome> outcomes) {
+  if (units.size() == 1) return write_alone(units.front(), outcomes.front());
+  std::vector<std::string_view> bodies;
+  for (const auto& unit : units) {
+    assert(unit.bodies.size() == 1 && !unit.suspect);
+    bodies.emplace_back(unit.bodies.front());
+  }
+  switch (send(bodies, false)) {
+    case Answer::stored:
+      for (auto& outcome : outcomes) outcome.stored = true;
+      return;
+    case Answer::refused: {
+      const std::size_t half = units.size() / 2;
+      write_units(units.first(half), outcomes.first(half));
+      return write_units(units.subspan(half), outcomes.subspan(half));
+    }
+    case Answer::later:
+      return server_error_ ? write_each(units, outcomes) : hand_back(outcomes);
+  }
+}
+
+// A request of several nodes met 500 to the end: one of them may be the cause. Stops when it looks
+// like the database itself, so that a sick one is not flooded.
+void Delivery::write_each(std::span<WriteUnit> units, std::span<UnitOutcome> outcomes) {
+  constexpr std::size_t failures_that_tell = 2;
+  std::size_t failures = 0;
+  bool any_stored = false;
+  for (std::size_t i = 0; i < units.size(); ++i) {
+    if (!any_stored && failures >= failures_that_tell) {
+      server_error_ = false;
+      return hand_back(outcomes.subspan(i));
+    }
+    write_alone(units[i], outcomes[i]);
+    any_stored |= outcomes[i].stored;
+    failures += outcomes[i].stored ? 0 : 1;
+  }
+}
+
+void Delivery::write_alone(const WriteUnit& unit, UnitOutcome& outcome) {
+  Isolation work;
+  work.unit = &unit;
+  work.outcome = &outcome;
+  for (const auto& body : unit.bodies) {
+    if (!write_part(body, work)) return hand_back({&outcome, 1});
+  }
+  if (unit.suspect && !unit.database_healthy && work.stored_parts == 0 &&
+      outcome.dropped.contains("server_error")) {
+    server_error_ = true;
+    hint_ms_ = settings_fault_retry_ms;
+    return hand_back({&outcome, 1});
+  }
+  outcome.stored = true;
+}
+
+bool Delivery::write_part(std::string_view body, Isolation& work) {
+  if (work.requests >= options_.max_isolation_requests) {
+    work.drop(body, "isolation_limit");
+    return true;
+  }
+  ++work.requests;
+  switch (send({&body, 1}, work.unit->suspect)) {
+    case Answer::stored:
+      ++work.stored_parts;
+      return true;
+    case Answer::refused:
+      return divide(body, work);
+    case Answer::later:
+      break;
+  }
+  return false;
+}
+
+bool Delivery::divide(std::string_view refused, Isolation& work) {
+  const auto halves = halve_by_time(refused);
+  if (!halves) return divide_moment(refused, work);
+  return write_part(halves->first, work) && write_part(halves->second, work);
+}
+
+// `refused` holds one time only. Often all of it is refused for one reason (a frame that was sent
+// twice): some series spread over it are tried before each is.
+bool Delivery::divide_moment(std::string_view refused, Isolation& work) {
+  const auto series = split_series(refused);
+  const bool saving = work.refused_moments >= probes_saved_after;
+  const std::size_t probes = saving ? few_probes : probes_per_moment;
+  if (series.size() <= probes_per_moment) return divide_series(refused, work);
+
+  std::string rest;
+  bool any_stored = false;
+  const std::size_t step = series.size() / probes;
+  const std::size_t offset = work.refused_moments % step;  // another series at each moment
+  std::size_t probed = 0;
+  for (std::size_t i = 0; i < series.size(); ++i) {
+    if (probed == probes || i % step != offset) {
+      rest += series[i];
+      continue;
+    }
+    ++probed;
+    const std::size_t stored_before = work.stored_parts;
+    if (!write_part(series[i], work)) return false;
+    any_stored |= work.stored_parts > stored_before;
+  }
+  if (any_stored) {
+    work.refused_moments = 0;
+    return write_part(rest, work);
+  }
+  ++work.refused_moments;
+  work.drop(rest, refusal_);
+  return true;
+}
+
+bool Delivery::divide_series(std::string_view refused, Isolation& work) {
+  const auto halves = halve_by_series(refused);
+  if (!halves) {
+    work.drop(refused, refusal_);
+    return true;
+  }
+  return write_part(halves->first, work) && write_part(halves->second, work);
+}
+
+}  // namespace godwit

@@ -1,0 +1,97 @@
+// Remote-write 1.0 bodies: WriteRequest{timeseries=1} as protobuf, in one snappy block. protozero
+// and snappy are confined to write_request.cc.
+//
+// A body is a concatenation of TimeSeries fields, so that the concatenation of two bodies is a body
+// too: frames are encoded one by one, joined for sending and taken apart again when a database
+// refuses a request. The labels of a column are encoded once per node and schema.
+#pragma once
+
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "transport/frame.h"
+#include "transport/metric.h"
+#include "transport/schema.h"
+
+namespace godwit {
+
+// Prometheus' marker "this series has ended": the one NaN that is passed on bit for bit.
+inline constexpr std::uint64_t stale_marker_bits = 0x7ff0'0000'0000'0002;
+
+// Labels that every series of a node gets. A series' own label of the same name becomes
+// exported_<name>, as Prometheus does it.
+struct TargetLabels {
+  std::string job;
+  Labels external;
+};
+
+// The complete label set of one series: sorted bytewise, no name twice, nothing empty.
+Labels complete_labels(const Series& series, std::string_view node, const TargetLabels& target);
+
+// TimeSeries.labels of every column of a schema, ready to be copied.
+class EncodedLabels {
+ public:
+  EncodedLabels(const std::vector<Series>& series, std::string_view node,
+                const TargetLabels& target);
+
+  [[nodiscard]] std::size_t size() const { return ends_.size(); }
+  [[nodiscard]] std::size_t memory() const { return bytes_.capacity() + ends_.capacity() * 4; }
+  [[nodiscard]] std::string_view operator[](std::size_t column) const {
+    const std::size_t begin = column == 0 ? 0 : ends_[column - 1];
+    return std::string_view(bytes_).substr(begin, ends_[column] - begin);
+  }
+
+ private:
+  std::string bytes_;
+  std::vector<std::uint32_t> ends_;
+};
+
+// EncodedLabels by node and schema, least recently used out first. Owner thread only.
+class LabelCache {
+ public:
+  LabelCache(TargetLabels target, std::size_t max_bytes)
+      : target_(std::move(target)), max_bytes_(max_bytes) {}
+
+  // Valid until the next call.
+  const EncodedLabels& find_or_encode(std::string_view node, SchemaId schema,
+                                      const std::vector<Series>& series);
+
+ private:
+  struct Entry {
+    std::string key;
+    EncodedLabels labels;
+  };
+  TargetLabels target_;
+  std::size_t max_bytes_;
+  std::size_t bytes_ = 0;
+  std::list<Entry> entries_;  // most recently used first
+  std::unordered_map<std::string_view, std::list<Entry>::iterator> by_key_;  // views into entries_
+};
+
+// Appends the samples of the ticks [begin, end) as one TimeSeries per column that has any, in time
+// order; returns how many. Absent values are skipped; every NaN but the stale marker becomes the
+// ordinary one. The frame must not be wider than `labels` (assert).
+std::size_t append_ticks(const Frame& frame, std::size_t begin, std::size_t end,
+                         const EncodedLabels& labels, std::string& body);
+
+// The snappy block of the bodies joined.
+std::string compress_bodies(std::span<const std::string_view> bodies);
+
+// Taking a body apart. nullopt when there is nothing left to divide: one time, or one series. The
+// body must be one of ours (assert).
+using BodyHalves = std::pair<std::string, std::string>;
+std::optional<BodyHalves> halve_by_time(std::string_view body);  // older, newer
+std::optional<BodyHalves> halve_by_series(std::string_view body);
+std::size_t count_samples(std::string_view body);
+// One body per series.
+std::vector<std::string> split_series(std::string_view body);
+
+}  // namespace godwit

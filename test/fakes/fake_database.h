@@ -1,0 +1,98 @@
+// A database behind an HttpPost that behaves as Prometheus does without an out-of-order window: the
+// first bad sample rolls the whole request back with 400. Faults are injected through the public
+// fields; set them before the first post or while no post runs.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "cloud/http_client.h"
+#include "test/support/remote_write_decoder.h"
+
+namespace godwit::test {
+
+class FakeDatabase {
+ public:
+  using Samples = std::map<std::int64_t, std::uint64_t>;
+
+  // Decides about one sample; the status that refuses it, or 0.
+  std::function<int(const DecodedSeries&, std::int64_t time)> judge;
+  // Answers for whole requests, taken one by one before anything is looked at.
+  std::deque<HttpReply> script;
+  std::function<void()> before_answer;  // on the poster's thread
+  bool unreachable = false;
+  bool in_order = true;  // refuse what is older than the last sample of its series
+
+  HttpPost post() {
+    return [this](const HttpPostRequest& request) { return answer(request); };
+  }
+
+  [[nodiscard]] std::size_t requests() const {
+    const std::lock_guard lock(mutex_);
+    return requests_;
+  }
+  [[nodiscard]] std::vector<std::string> headers() const {
+    const std::lock_guard lock(mutex_);
+    return headers_;
+  }
+  // By instance and metric name.
+  [[nodiscard]] Samples samples(const std::string& instance, const std::string& name) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = stored_.find(instance + "/" + name);
+    return found == stored_.end() ? Samples{} : found->second;
+  }
+  [[nodiscard]] std::size_t stored() const {
+    const std::lock_guard lock(mutex_);
+    std::size_t count = 0;
+    for (const auto& [key, samples] : stored_) count += samples.size();
+    return count;
+  }
+
+ private:
+  Result<HttpReply> answer(const HttpPostRequest& request) {
+    if (before_answer) before_answer();
+    const std::lock_guard lock(mutex_);
+    ++requests_;
+    headers_ = request.headers;
+    if (unreachable) return Error{ErrorCode::unavailable, "connection refused"};
+    if (!script.empty()) {
+      HttpReply reply = script.front();
+      script.pop_front();
+      if (reply.status != 200) return reply;
+    }
+    auto next = stored_;
+    for (const auto& series : decode_compressed(request.body)) {
+      auto& samples = next[series.label("instance") + "/" + series.label("__name__")];
+      for (const auto& [time, bits] : series.samples) {
+        if (const int status = judge ? judge(series, time) : 0; status != 0) {
+          return HttpReply{status, "judged", ""};
+        }
+        if (in_order && !samples.empty()) {
+          const auto& [last_time, last_bits] = *samples.rbegin();
+          if (time < last_time) return HttpReply{400, "out of order sample", ""};
+          if (time == last_time && bits != last_bits) {
+            return HttpReply{400, "duplicate sample for timestamp", ""};
+          }
+        }
+        samples[time] = bits;
+      }
+    }
+    stored_ = std::move(next);
+    return HttpReply{204, "", ""};
+  }
+
+  mutable std::mutex mutex_;
+  // State below is protected by mutex_.
+  std::size_t requests_ = 0;
+  std::vector<std::string> headers_;
+  std::map<std::string, Samples> stored_;
+};
+
+}  // namespace godwit::test
