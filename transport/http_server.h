@@ -1,6 +1,6 @@
-// A small HTTP/1.1 server for /metrics, /healthz and the like, used by agent and relay. libevent is
-// confined to http_server.cc. Own thread; bounded request line, headers, body, time and
-// connections.
+// A small HTTP/1.1 server for /metrics, /healthz and the like, used by agent and relay. One poll
+// loop on its own thread; bounded request line, headers, body, time and connections (64: a further
+// one takes the place of whichever waits the longest). http_parser.h is its grammar.
 #pragma once
 
 #include <cstdint>

@@ -9,11 +9,10 @@
 #include <thread>
 
 #include <poll.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include "transport/backoff.h"
 #include "transport/clock.h"
+#include "transport/event_fd.h"
 #include "transport/mqtt_outbox.h"
 #include "transport/mqtt_session.h"
 #include "transport/resolve.h"
@@ -31,27 +30,6 @@ constexpr std::int64_t farewell_ms = 300;
 // Of the second that stop() may take beyond its drain time.
 constexpr std::int64_t join_margin_ms = 900;
 constexpr std::int64_t never = INT64_MAX;
-
-class EventFd {
- public:
-  EventFd() : fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
-  EventFd(const EventFd&) = delete;
-  EventFd& operator=(const EventFd&) = delete;
-  ~EventFd() { close(fd_); }
-  [[nodiscard]] int fd() const { return fd_; }
-  void raise() const {
-    const std::uint64_t one = 1;
-    // Fails only when it is raised already.
-    (void)!write(fd_, &one, sizeof one);
-  }
-  void clear() const {
-    std::uint64_t count = 0;
-    (void)!read(fd_, &count, sizeof count);
-  }
-
- private:
-  int fd_;
-};
 
 int poll_ms(std::int64_t until_ms, std::int64_t at_most_ms) {
   return static_cast<int>(std::clamp<std::int64_t>(until_ms - steady_ms(), 0, at_most_ms));
