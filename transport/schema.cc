@@ -26,31 +26,43 @@ bool is_metric_name(std::string_view name) {
                      [](char c) { return is_letter(c) || is_digit(c) || c == ':'; });
 }
 
-void read_labels(Reader& reader, Labels& labels) {
-  const std::size_t count = reader.map(max_labels);
-  labels.reserve(count);
-  for (std::size_t i = 0; i < count && reader.ok(); ++i) {
-    const std::string_view name = reader.text(max_name_bytes);
-    const std::string_view value = reader.text(max_label_value_bytes);
-    if (!reader.ok()) return;
-    if (!is_label_name(name)) return reader.fail("not a label name");
-    if (value.empty() || !is_utf8(value)) return reader.fail("a label value is empty or not UTF-8");
-    if (!labels.empty() && labels.back().name >= name) {
-      return reader.fail("labels are not sorted, or one comes twice");
-    }
-    labels.push_back({std::string(name), std::string(value)});
+// Why a series is not fit for a schema; nullptr when it is.
+const char* fault_of(const Series& series) {
+  if (series.name.size() > max_name_bytes || !is_metric_name(series.name)) {
+    return "not a metric name";
   }
+  if (series.labels.size() > max_labels) return "more labels than allowed";
+  const Label* last = nullptr;
+  for (const auto& label : series.labels) {
+    if (label.name.size() > max_name_bytes || !is_label_name(label.name)) {
+      return "not a label name";
+    }
+    if (label.value.empty() || label.value.size() > max_label_value_bytes ||
+        !is_utf8(label.value)) {
+      return "a label value is empty, too long or not UTF-8";
+    }
+    if (last != nullptr && last->name >= label.name) {
+      return "labels are not sorted, or one comes twice";
+    }
+    last = &label;
+  }
+  return nullptr;
 }
 
 void read_series(Reader& reader, std::vector<Series>& out) {
   if (reader.array(3) != 3) return reader.fail("a series is not name, kind and labels");
   Series series;
-  const std::string_view name = reader.text(max_name_bytes);
-  if (reader.ok() && !is_metric_name(name)) return reader.fail("not a metric name");
-  series.name = name;
+  series.name = reader.text(max_name_bytes);
   series.kind = static_cast<Kind>(reader.integer(0, static_cast<int>(Kind::stateset)));
-  read_labels(reader, series.labels);
-  if (reader.ok()) out.push_back(std::move(series));
+  const std::size_t labels = reader.map(max_labels);
+  series.labels.resize(labels);
+  for (auto& label : series.labels) {
+    label.name = reader.text(max_name_bytes);
+    label.value = reader.text(max_label_value_bytes);
+  }
+  if (!reader.ok()) return;
+  if (const char* const fault = fault_of(series)) return reader.fail(fault);
+  out.push_back(std::move(series));
 }
 
 Status read_schema(std::string_view plain, SchemaPart& part) {
@@ -72,6 +84,8 @@ Status read_schema(std::string_view plain, SchemaPart& part) {
 }
 
 }  // namespace
+
+bool is_valid(const Series& series) { return fault_of(series) == nullptr; }
 
 std::string format_schema_id(SchemaId id) {
   std::string text(16, '0');

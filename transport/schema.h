@@ -46,6 +46,9 @@ inline constexpr std::size_t max_labels = 64;
 inline constexpr std::size_t max_name_bytes = 256;
 inline constexpr std::size_t max_label_value_bytes = 4096;
 
+// Within the limits above, with names and values as decode_schema() wants them.
+bool is_valid(const Series& series);
+
 // The bytes of a schema message; schema_id_of(bytes) is its id. Deterministic.
 std::string encode_schema(std::optional<SchemaId> parent, const std::vector<Series>& added);
 SchemaId schema_id_of(std::string_view message);

@@ -1,0 +1,21 @@
+// Joins and shortens decoded frames: the uplink drains a backlog in few large frames, the relay
+// leaves out ticks that it has stored before.
+#pragma once
+
+#include <cstdint>
+
+#include "transport/frame.h"
+
+namespace godwit {
+
+// Appends the ticks of `next` to `into`. False, and nothing changed, when they do not fit together:
+// another stream, another history flag, seqs or times that do not go on behind `into`'s, schemas
+// that differ without `extends`, or more ticks or values than a frame may hold.
+// `extends`: next.schema continues into.schema (SchemaBuilder::continues), so that into's columns
+// are the first ones of next's; `into` then takes next's schema.
+bool append_frame(Frame& into, const Frame& next, bool extends = false);
+
+// Drops the ticks with a seq below `first_seq_to_keep`; all of them may go.
+void trim_frame(Frame& frame, std::uint64_t first_seq_to_keep);
+
+}  // namespace godwit
