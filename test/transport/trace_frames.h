@@ -1,0 +1,36 @@
+// Frames of a recorded trace: rows of little-endian doubles, one row per second.
+#pragma once
+
+#include <cstring>
+#include <string_view>
+#include <vector>
+
+#include "transport/frame.h"
+
+namespace godwit::test {
+
+// Whole frames only; what is left over at the end of the trace is not used.
+inline std::vector<Frame> trace_frames(std::string_view trace, std::size_t width,
+                                       std::size_t ticks) {
+  const std::size_t rows = trace.size() / (width * sizeof(double));
+  std::vector<Frame> frames;
+  for (std::size_t row = 0; row + ticks <= rows; row += ticks) {
+    Frame frame;
+    frame.stream = 0x1f3a'77c2'90de'4b58;
+    frame.schema = 0x8d02'e19b'4c6f'a735;
+    frame.columns.resize(width);
+    for (std::size_t t = row; t < row + ticks; ++t) {
+      frame.seqs.push_back(100'000 + t);
+      frame.times_ms.push_back(1'795'000'000'000 + 1000 * static_cast<std::int64_t>(t));
+      for (std::size_t i = 0; i < width; ++i) {
+        double value = 0;
+        std::memcpy(&value, trace.data() + (t * width + i) * sizeof value, sizeof value);
+        frame.columns[i].push_back(value);
+      }
+    }
+    frames.push_back(std::move(frame));
+  }
+  return frames;
+}
+
+}  // namespace godwit::test
