@@ -42,8 +42,12 @@ void Mosquitto::restart() {
   start();
 }
 
-void Mosquitto::freeze() const { process_->send_signal(SIGSTOP); }
+void Mosquitto::freeze() const {
+  if (process_) process_->send_signal(SIGSTOP);
+}
 
-void Mosquitto::thaw() const { process_->send_signal(SIGCONT); }
+void Mosquitto::thaw() const {
+  if (process_) process_->send_signal(SIGCONT);
+}
 
 }  // namespace godwit::test
