@@ -108,6 +108,8 @@ class Buffer {
   Status put_boot(const BootRecord& boot);
   Result<std::vector<BootRecord>> boots();
 
+  // No row waits.
+  [[nodiscard]] bool empty() const { return stats_.rows == 0; }
   [[nodiscard]] BufferStats stats();
 
  private:

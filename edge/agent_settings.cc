@@ -1,0 +1,208 @@
+#include "edge/agent_settings.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "transport/text.h"
+#include "transport/topics.h"
+
+namespace godwit {
+namespace {
+
+using std::chrono::milliseconds;
+using Type = SettingType;
+
+constexpr std::int64_t kib = 1024;
+constexpr std::int64_t second = 1000;
+constexpr std::int64_t day = 86'400 * second;
+
+std::string duration_text(milliseconds value) {
+  return value.count() % 1000 == 0 ? concat(value.count() / 1000, "s")
+                                   : concat(value.count(), "ms");
+}
+
+std::vector<Setting> common_settings() {
+  return {
+      {.key = "node.name",
+       .help = "Name of this node in topics and labels; the host's name if not set.",
+       .other_env = "NODE_NAME"},
+      {.key = "interval", .type = Type::duration, .fallback = "1s",
+       .help = "Period of every collector that has none of its own. INTERVAL is in seconds.",
+       .min = 100, .max = day, .other_env = "INTERVAL"},
+      {.key = "flush_interval", .type = Type::duration, .fallback = "10s",
+       .help = "How long ticks are gathered into one frame before it is stored and sent.",
+       .min = 100, .max = 600 * second},
+      {.key = "buffer.path", .fallback = "/var/lib/godwit/buffer.db",
+       .help = "SQLite file of readings that wait for delivery; \"\" keeps them in RAM."},
+      {.key = "buffer.max_bytes", .type = Type::bytes, .fallback = "512MiB",
+       .help = "Size at which the oldest readings are given up.", .min = 256 * kib},
+      {.key = "buffer.max_age", .type = Type::duration, .fallback = "90d",
+       .help = "Age at which readings are given up.", .min = 60 * second},
+      {.key = "buffer.sync_interval", .type = Type::duration, .fallback = "10s",
+       .help = "Readings that a power cut may cost at most; 0s syncs every commit.",
+       .min = 0, .max = 600 * second},
+      {.key = "mqtt.url", .fallback = "mqtt://127.0.0.1:1883",
+       .help = "Broker: mqtt:// or mqtts:// host:port; \"\" only collects and stores."},
+      {.key = "mqtt.version", .type = Type::choice, .fallback = "5",
+       .help = "Protocol version.", .choices = {"5", "3.1.1"}},
+      {.key = "mqtt.client_id", .help = "Unique at the broker; godwit-agent-<node> if not set."},
+      {.key = "mqtt.username", .help = "User at the broker."},
+      {.key = "mqtt.password", .help = "Password at the broker.", .secret = true},
+      {.key = "mqtt.password_file",
+       .help = "File with the password, read at each connect; wins over mqtt.password."},
+      {.key = "mqtt.keepalive", .type = Type::duration, .fallback = "20s",
+       .help = "A dead connection is noticed after about this time.",
+       .min = 5 * second, .max = 3600 * second},
+      {.key = "mqtt.tls.ca", .help = "CA certificates (PEM); the system's if not set."},
+      {.key = "mqtt.tls.cert", .help = "Client certificate (PEM), with mqtt.tls.key."},
+      {.key = "mqtt.tls.key", .help = "Client key (PEM)."},
+      {.key = "publish.latest", .type = Type::flag, .fallback = "false",
+       .help = "Also publish the present readings of each collector, retained."},
+      {.key = "http.listen", .fallback = "127.0.0.1:9750",
+       .help = "Address of /metrics, /healthz, /readyz and /debug; \"\" switches it off."},
+      {.key = "root", .fallback = "/", .help = "Where the host's /proc, /sys and /run hang."},
+      {.key = "log.level", .type = Type::choice, .fallback = "info", .help = "Least level shown.",
+       .choices = {"debug", "info", "warning", "error", "off"}},
+      {.key = "log.format", .type = Type::choice, .fallback = "text",
+       .help = "Lines for people or for machines.", .choices = {"text", "json"}},
+      {.key = "truth_log",
+       .help = "For tests: file to which every tick is appended as taken (one JSON line)."},
+  };
+}
+
+void add_collector_settings(const CollectorSpec& spec, std::vector<Setting>& table) {
+  const CollectorSettings& defaults = spec.defaults;
+  const auto key = [&](std::string_view name) { return concat("collectors.", spec.name, ".", name); };
+  table.push_back({.key = key("enabled"), .type = Type::flag,
+                   .fallback = defaults.enabled ? "true" : "false",
+                   .help = concat("Reads ", spec.source, ".")});
+  table.push_back({.key = key("interval"), .type = Type::duration,
+                   .fallback = duration_text(defaults.interval),
+                   .help = "How often; not below `interval` unless set here.",
+                   .min = 100, .max = day});
+  table.push_back({.key = key("deadline"), .type = Type::duration,
+                   .fallback = duration_text(defaults.deadline),
+                   .help = "A run that takes longer has failed.", .min = 10, .max = 600 * second});
+  if (!defaults.socket.empty()) {
+    table.push_back({.key = key("socket"), .fallback = defaults.socket,
+                     .help = "Unix socket of the service.", .required = true});
+  }
+  if (!defaults.command.empty()) {
+    table.push_back({.key = key("command"), .fallback = defaults.command,
+                     .help = "Program to run.", .required = true});
+  }
+  table.push_back({.key = key("max_processes"), .type = Type::integer,
+                   .fallback = std::to_string(defaults.max_processes),
+                   .help = "Largest processes to report, where processes are reported.",
+                   .min = 0, .max = 1000});
+}
+
+// The period that `interval` gives to a collector whose own is not set.
+milliseconds inherited_interval(const CollectorSpec& spec, milliseconds interval) {
+  return spec.defaults.interval == milliseconds(second) ? interval
+                                                       : std::max(spec.defaults.interval, interval);
+}
+
+AgentSettings::Choice finalise_collector(const Settings& settings, const CollectorSpec& spec,
+                                         milliseconds interval) {
+  const auto key = [&](std::string_view name) { return concat("collectors.", spec.name, ".", name); };
+  CollectorSettings chosen = spec.defaults;
+  chosen.enabled = settings.flag(key("enabled"));
+  chosen.interval = settings.is_set(key("interval"))
+                        ? milliseconds(settings.integer(key("interval")))
+                        : inherited_interval(spec, interval);
+  chosen.deadline = milliseconds(settings.integer(key("deadline")));
+  if (!chosen.socket.empty()) chosen.socket = settings.text(key("socket"));
+  if (!chosen.command.empty()) chosen.command = settings.text(key("command"));
+  chosen.max_processes = static_cast<std::size_t>(settings.integer(key("max_processes")));
+  return {&spec, std::move(chosen)};
+}
+
+Status finalise_mqtt(const Settings& settings, AgentSettings& out) {
+  MqttOptions& mqtt = out.mqtt;
+  const std::string url = settings.text("mqtt.url");
+  out.link_enabled = !url.empty();
+  if (!out.link_enabled) return {};
+  if (Status status = parse_mqtt_url(url, mqtt); !status) {
+    return status.error().with_prefix("mqtt.url");
+  }
+  mqtt.version = settings.text("mqtt.version") == "5" ? 5 : 4;
+  mqtt.client_id = settings.text("mqtt.client_id");
+  if (mqtt.client_id.empty()) mqtt.client_id = concat("godwit-agent-", out.node);
+  mqtt.username = settings.text("mqtt.username");
+  mqtt.password = settings.text("mqtt.password");
+  mqtt.password_file = settings.text("mqtt.password_file");
+  mqtt.keepalive_s = static_cast<int>(settings.integer("mqtt.keepalive") / 1000);
+  mqtt.tls.ca_file = settings.text("mqtt.tls.ca");
+  mqtt.tls.cert_file = settings.text("mqtt.tls.cert");
+  mqtt.tls.key_file = settings.text("mqtt.tls.key");
+  if (mqtt.tls.cert_file.empty() != mqtt.tls.key_file.empty()) {
+    return Error{ErrorCode::invalid, "mqtt.tls.cert and mqtt.tls.key must be set together"};
+  }
+  if (!mqtt.tls.enabled && !(mqtt.tls.ca_file.empty() && mqtt.tls.cert_file.empty())) {
+    return Error{ErrorCode::invalid,
+                 "mqtt.tls.* is set, but mqtt.url is not encrypted: write mqtts://"};
+  }
+  return {};
+}
+
+}  // namespace
+
+std::vector<Setting> agent_settings_table(const std::vector<CollectorSpec>& registry) {
+  std::vector<Setting> table = common_settings();
+  for (const auto& spec : registry) add_collector_settings(spec, table);
+  return table;
+}
+
+Result<AgentSettings> load_agent_settings(const std::string& path, const Environment& environment,
+                                          const std::vector<CollectorSpec>& registry,
+                                          const std::string& host_name) {
+  const std::vector<Setting> table = agent_settings_table(registry);
+  // The older collectors' INTERVAL is a bare number of seconds.
+  const Environment in_units = [&](const std::string& name) {
+    auto value = environment(name);
+    if (name == "INTERVAL" && value && parse_double(*value)) *value += "s";
+    return value;
+  };
+  const auto settings = Settings::load(table, path, in_units);
+  if (!settings) return settings.error();
+  AgentSettings out;
+  out.node = settings->text("node.name");
+  if (out.node.empty()) out.node = host_name;
+  if (Status status = check_node_name(out.node); !status) {
+    return status.error().with_prefix("node.name");
+  }
+  out.interval_ms = settings->integer("interval");
+  out.flush_interval_ms = settings->integer("flush_interval");
+  out.buffer_path = settings->text("buffer.path");
+  out.buffer.max_bytes = static_cast<std::uint64_t>(settings->integer("buffer.max_bytes"));
+  out.buffer.sync_interval_ms = settings->integer("buffer.sync_interval");
+  out.max_age_ms = settings->integer("buffer.max_age");
+  if (Status status = finalise_mqtt(*settings, out); !status) return status.error();
+  out.publish_latest = settings->flag("publish.latest");
+  out.http_listen = settings->text("http.listen");
+  out.root = settings->text("root");
+  out.log_level = *log::parse_level(settings->text("log.level"));
+  out.log_format = *log::parse_format(settings->text("log.format"));
+  out.truth_log = settings->text("truth_log");
+  for (const auto& spec : registry) {
+    auto choice = finalise_collector(*settings, spec, milliseconds(out.interval_ms));
+    if (choice.settings.enabled) out.collectors.push_back(std::move(choice));
+  }
+  return out;
+}
+
+Environment with_overrides(Environment environment, const SettingOverrides& overrides) {
+  return [environment = std::move(environment), overrides](const std::string& name) {
+    if (name == "GODWIT_ROOT" && !overrides.root.empty()) return std::optional(overrides.root);
+    if (name == "GODWIT_LOG_LEVEL" && !overrides.log_level.empty()) {
+      return std::optional(overrides.log_level);
+    }
+    if (name == "GODWIT_LOG_FORMAT" && !overrides.log_format.empty()) {
+      return std::optional(overrides.log_format);
+    }
+    return environment(name);
+  };
+}
+
+}  // namespace godwit

@@ -1,0 +1,57 @@
+// Settings of godwit-agent: the table of keys (transport/settings.h) and the struct that main hands
+// to the agent. Everything in it has been checked.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "edge/buffer.h"
+#include "edge/collector.h"
+#include "transport/log.h"
+#include "transport/mqtt_link.h"
+#include "transport/settings.h"
+
+namespace godwit {
+
+inline constexpr const char* default_agent_config = "/etc/godwit/agent.yaml";
+
+struct AgentSettings {
+  std::string node;
+  std::int64_t interval_ms = 1000;
+  std::int64_t flush_interval_ms = 10'000;
+  std::string buffer_path;  // empty: in RAM
+  BufferLimits buffer;
+  std::int64_t max_age_ms = 0;
+  bool link_enabled = true;  // false: mqtt.url is empty
+  MqttOptions mqtt;          // without the will
+  bool publish_latest = false;
+  std::string http_listen;  // empty: no server
+  std::string root = "/";
+  log::Level log_level = log::Level::info;
+  log::Format log_format = log::Format::text;
+  std::string truth_log;
+
+  struct Choice {
+    const CollectorSpec* spec = nullptr;
+    CollectorSettings settings;
+  };
+  std::vector<Choice> collectors;  // enabled ones, in the registry's order
+};
+
+// Every key, those of `registry` included.
+std::vector<Setting> agent_settings_table(const std::vector<CollectorSpec>& registry);
+
+// `path` "" for no file. `host_name` is the default of node.name. `registry` must outlive the
+// result.
+Result<AgentSettings> load_agent_settings(const std::string& path, const Environment& environment,
+                                          const std::vector<CollectorSpec>& registry,
+                                          const std::string& host_name);
+
+// What the command line may say instead of file and environment.
+struct SettingOverrides {
+  std::string root, log_level, log_format;  // empty: not given
+};
+Environment with_overrides(Environment environment, const SettingOverrides& overrides);
+
+}  // namespace godwit

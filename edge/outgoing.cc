@@ -1,0 +1,101 @@
+#include "edge/outgoing.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "transport/frame_merge.h"
+#include "transport/log.h"
+
+namespace godwit {
+namespace {
+
+// Offsets differ by up to 2 s between sources for one moment; beyond that the earlier times were
+// wrong, and repeating them would be wrong too.
+constexpr std::int64_t smoothed_step_ms = 2000;
+
+}  // namespace
+
+Result<std::optional<OutgoingFrame>> Outgoing::make(Buffer& buffer) {
+  const auto rows = buffer.peek(0, limits_.max_row_bytes, limits_.max_values);
+  if (!rows) return rows.error();
+  frame_ = Frame{};
+  const std::int64_t last_wall_before = last_wall_ms_;
+  OutgoingFrame out;
+  for (const auto& row : *rows) {
+    const bool is_first = frame_.ticks() == 0;
+    const Fit fit = add_row(buffer, row);
+    if (fit == Fit::yes) {
+      if (is_first) out.first_seq = row.first_seq;
+      out.last_seq = row.last_seq;
+      continue;
+    }
+    if (!is_first || fit == Fit::later) break;
+    // A head that never fits would block everything behind it.
+    const std::string_view reason = row_is_readable_ ? "undatable" : "unreadable";
+    log::warning("uplink", "stored readings cannot be sent",
+                 {{"reason", reason}, {"ticks", row.ticks}, {"first_seq", row.first_seq}});
+    if (Status s = buffer.reject(row.first_seq, row.last_seq, reason); !s) return s.error();
+  }
+  if (frame_.ticks() == 0) {
+    last_wall_ms_ = last_wall_before;
+    return std::optional<OutgoingFrame>{};
+  }
+  out.payload = encode_frame(frame_);
+  out.schema = frame_.schema;
+  out.ticks = frame_.ticks();
+  out.history = frame_.history;
+  out.last_wall_ms = frame_.times_ms.back();
+  if (witness_) witness_(frame_);
+  frame_ = Frame{};
+  row_ = Frame{};
+  return std::optional(std::move(out));
+}
+
+Outgoing::Fit Outgoing::add_row(Buffer& buffer, const StoredFrame& row) {
+  row_is_readable_ = false;
+  const Status decoded = decode_frame(row.bytes, row_);
+  if (!decoded || row_.ticks() == 0) return Fit::no;
+  row_is_readable_ = true;
+  row_.stream = buffer.epoch();
+  const bool is_first = frame_.ticks() == 0;
+  const std::uint64_t width = std::max(frame_.columns.size(), row_.columns.size());
+  if (!is_first && (frame_.ticks() + row_.ticks()) * width > limits_.max_values) return Fit::no;
+  const std::int64_t last_wall_before = last_wall_ms_;
+  if (const Fit fit = resolve(row); fit != Fit::yes) return fit;
+  row_.history =
+      clock_.wall_now().value_or(INT64_MAX) - row_.times_ms.back() > limits_.history_age_ms;
+  if (is_first) {
+    frame_ = std::move(row_);
+    return Fit::yes;
+  }
+  const bool extended = row_.schema != frame_.schema && extends(buffer, row_.schema, frame_.schema);
+  if (append_frame(frame_, row_, extended)) return Fit::yes;
+  last_wall_ms_ = last_wall_before;
+  return Fit::no;
+}
+
+Outgoing::Fit Outgoing::resolve(const StoredFrame& row) {
+  const bool present_is_known = clock_.wall_ms(clock_.boot_id(), 0).has_value();
+  const auto offset = clock_.wall_ms(row.boot_id, 0);
+  // What is unknown of an earlier boot stays unknown; the present boot's time may still come.
+  if (!offset) return present_is_known ? Fit::no : Fit::later;
+  for (auto& time : row_.times_ms) {
+    time += *offset;
+    if (time < last_wall_ms_ && last_wall_ms_ - time <= smoothed_step_ms) time = last_wall_ms_ + 1;
+    last_wall_ms_ = time;
+  }
+  return Fit::yes;
+}
+
+// A child's series stand behind its ancestor's, so columns keep their places.
+bool Outgoing::extends(Buffer& buffer, SchemaId child, SchemaId ancestor) {
+  for (std::size_t depth = 0; depth < max_schema_depth; ++depth) {
+    const auto found = buffer.schema(child);
+    if (!found || !found->has_value() || !(*found)->parent) return false;
+    child = *(*found)->parent;
+    if (child == ancestor) return true;
+  }
+  return false;
+}
+
+}  // namespace godwit

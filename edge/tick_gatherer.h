@@ -1,0 +1,63 @@
+// TickGatherer: turns the samples of one moment into a tick with a seq, writes it to the tick
+// journal, and gathers ticks into a frame that becomes one row of the buffer. Owner thread only.
+#pragma once
+
+#include <cstdint>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "edge/buffer.h"
+#include "edge/tick_journal.h"
+#include "transport/frame.h"
+#include "transport/metric.h"
+#include "transport/schema_builder.h"
+
+namespace godwit {
+
+class TickGatherer {
+ public:
+  TickGatherer(std::string boot_id, TickJournal journal);
+
+  // Stores what an earlier process journalled and did not flush, then starts behind the last seq.
+  // Returns how many ticks came back.
+  Result<std::uint64_t> recover(Buffer& buffer);
+
+  // Takes a tick; `samples` must not be empty. Flushes first when the tick does not fit behind what
+  // is gathered. On failure the tick is gathered all the same: the Error says that the buffer could
+  // not store something, and that flush() has to be tried again with a working one.
+  Status add(const std::vector<Sample>& samples, std::int64_t boot_ms, Buffer& buffer);
+
+  // Stores what is gathered as one row. On failure it stays gathered.
+  Status flush(Buffer& buffer);
+  // Makes the journal survive a power cut.
+  Status sync() { return journal_.sync(); }
+
+  // From now on for another buffer; what is gathered is numbered anew.
+  void move_to(const Buffer& buffer);
+
+  [[nodiscard]] std::size_t gathered_ticks() const { return frame_.ticks(); }
+  [[nodiscard]] std::uint64_t last_seq() const { return next_seq_ - 1; }
+  [[nodiscard]] std::int64_t first_boot_ms() const { return frame_.times_ms.front(); }
+  [[nodiscard]] std::optional<SchemaId> schema() const { return builder_.current(); }
+  // Forgets schemas that only stored rows may need; they live in the buffer.
+  void forget_old_schemas() { builder_.keep_only({}); }
+  // Ticks that a gathered frame had to give up because no buffer took them.
+  [[nodiscard]] std::uint64_t lost_ticks() const { return lost_ticks_; }
+
+ private:
+  void place(const std::vector<Sample>& samples, const std::vector<std::size_t>& columns);
+  void journal_tick(std::size_t tick);
+  Status store_schemas(Buffer& buffer);
+
+  std::string boot_id_;
+  TickJournal journal_;
+  SchemaBuilder builder_;
+  std::set<SchemaId> stored_schemas_;  // in the present buffer
+  std::uint64_t stream_ = 0;
+  std::uint64_t next_seq_ = 1;
+  std::uint64_t lost_ticks_ = 0;
+  Frame frame_;  // gathered; boot times
+};
+
+}  // namespace godwit
