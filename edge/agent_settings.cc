@@ -26,45 +26,78 @@ std::vector<Setting> common_settings() {
       {.key = "node.name",
        .help = "Name of this node in topics and labels; the host's name if not set.",
        .other_env = "NODE_NAME"},
-      {.key = "interval", .type = Type::duration, .fallback = "1s",
+      {.key = "interval",
+       .type = Type::duration,
+       .fallback = "1s",
        .help = "Period of every collector that has none of its own. INTERVAL is in seconds.",
-       .min = 100, .max = day, .other_env = "INTERVAL"},
-      {.key = "flush_interval", .type = Type::duration, .fallback = "10s",
+       .min = 100,
+       .max = day,
+       .other_env = "INTERVAL"},
+      {.key = "flush_interval",
+       .type = Type::duration,
+       .fallback = "10s",
        .help = "How long ticks are gathered into one frame before it is stored and sent.",
-       .min = 100, .max = 600 * second},
-      {.key = "buffer.path", .fallback = "/var/lib/godwit/buffer.db",
+       .min = 100,
+       .max = 600 * second},
+      {.key = "buffer.path",
+       .fallback = "/var/lib/godwit/buffer.db",
        .help = "SQLite file of readings that wait for delivery; \"\" keeps them in RAM."},
-      {.key = "buffer.max_bytes", .type = Type::bytes, .fallback = "512MiB",
-       .help = "Size at which the oldest readings are given up.", .min = 256 * kib},
-      {.key = "buffer.max_age", .type = Type::duration, .fallback = "90d",
-       .help = "Age at which readings are given up.", .min = 60 * second},
-      {.key = "buffer.sync_interval", .type = Type::duration, .fallback = "10s",
+      {.key = "buffer.max_bytes",
+       .type = Type::bytes,
+       .fallback = "512MiB",
+       .help = "Size at which the oldest readings are given up.",
+       .min = 256 * kib},
+      {.key = "buffer.max_age",
+       .type = Type::duration,
+       .fallback = "90d",
+       .help = "Age at which readings are given up.",
+       .min = 60 * second},
+      {.key = "buffer.sync_interval",
+       .type = Type::duration,
+       .fallback = "10s",
        .help = "Readings that a power cut may cost at most; 0s syncs every commit.",
-       .min = 0, .max = 600 * second},
-      {.key = "mqtt.url", .fallback = "mqtt://127.0.0.1:1883",
+       .min = 0,
+       .max = 600 * second},
+      {.key = "mqtt.url",
+       .fallback = "mqtt://127.0.0.1:1883",
        .help = "Broker: mqtt:// or mqtts:// host:port; \"\" only collects and stores."},
-      {.key = "mqtt.version", .type = Type::choice, .fallback = "5",
-       .help = "Protocol version.", .choices = {"5", "3.1.1"}},
+      {.key = "mqtt.version",
+       .type = Type::choice,
+       .fallback = "5",
+       .help = "Protocol version.",
+       .choices = {"5", "3.1.1"}},
       {.key = "mqtt.client_id", .help = "Unique at the broker; godwit-agent-<node> if not set."},
       {.key = "mqtt.username", .help = "User at the broker."},
       {.key = "mqtt.password", .help = "Password at the broker.", .secret = true},
       {.key = "mqtt.password_file",
        .help = "File with the password, read at each connect; wins over mqtt.password."},
-      {.key = "mqtt.keepalive", .type = Type::duration, .fallback = "20s",
+      {.key = "mqtt.keepalive",
+       .type = Type::duration,
+       .fallback = "20s",
        .help = "A dead connection is noticed after about this time.",
-       .min = 5 * second, .max = 3600 * second},
+       .min = 5 * second,
+       .max = 3600 * second},
       {.key = "mqtt.tls.ca", .help = "CA certificates (PEM); the system's if not set."},
       {.key = "mqtt.tls.cert", .help = "Client certificate (PEM), with mqtt.tls.key."},
       {.key = "mqtt.tls.key", .help = "Client key (PEM)."},
-      {.key = "publish.latest", .type = Type::flag, .fallback = "false",
+      {.key = "publish.latest",
+       .type = Type::flag,
+       .fallback = "false",
        .help = "Also publish the present readings of each collector, retained."},
-      {.key = "http.listen", .fallback = "127.0.0.1:9750",
+      {.key = "http.listen",
+       .fallback = "127.0.0.1:9750",
        .help = "Address of /metrics, /healthz, /readyz and /debug; \"\" switches it off."},
       {.key = "root", .fallback = "/", .help = "Where the host's /proc, /sys and /run hang."},
-      {.key = "log.level", .type = Type::choice, .fallback = "info", .help = "Least level shown.",
+      {.key = "log.level",
+       .type = Type::choice,
+       .fallback = "info",
+       .help = "Least level shown.",
        .choices = {"debug", "info", "warning", "error", "off"}},
-      {.key = "log.format", .type = Type::choice, .fallback = "text",
-       .help = "Lines for people or for machines.", .choices = {"text", "json"}},
+      {.key = "log.format",
+       .type = Type::choice,
+       .fallback = "text",
+       .help = "Lines for people or for machines.",
+       .choices = {"text", "json"}},
       {.key = "truth_log",
        .help = "For tests: file to which every tick is appended as taken (one JSON line)."},
   };
@@ -72,40 +105,57 @@ std::vector<Setting> common_settings() {
 
 void add_collector_settings(const CollectorSpec& spec, std::vector<Setting>& table) {
   const CollectorSettings& defaults = spec.defaults;
-  const auto key = [&](std::string_view name) { return concat("collectors.", spec.name, ".", name); };
-  table.push_back({.key = key("enabled"), .type = Type::flag,
+  const auto key = [&](std::string_view name) {
+    return concat("collectors.", spec.name, ".", name);
+  };
+  table.push_back({.key = key("enabled"),
+                   .type = Type::flag,
                    .fallback = defaults.enabled ? "true" : "false",
                    .help = concat("Reads ", spec.source, ".")});
-  table.push_back({.key = key("interval"), .type = Type::duration,
+  table.push_back({.key = key("interval"),
+                   .type = Type::duration,
                    .fallback = duration_text(defaults.interval),
                    .help = "How often; not below `interval` unless set here.",
-                   .min = 100, .max = day});
-  table.push_back({.key = key("deadline"), .type = Type::duration,
+                   .min = 100,
+                   .max = day});
+  table.push_back({.key = key("deadline"),
+                   .type = Type::duration,
                    .fallback = duration_text(defaults.deadline),
-                   .help = "A run that takes longer has failed.", .min = 10, .max = 600 * second});
+                   .help = "A run that takes longer has failed.",
+                   .min = 10,
+                   .max = 600 * second});
   if (!defaults.socket.empty()) {
-    table.push_back({.key = key("socket"), .fallback = defaults.socket,
-                     .help = "Unix socket of the service.", .required = true});
+    table.push_back({.key = key("socket"),
+                     .fallback = defaults.socket,
+                     .help = "Unix socket of the service.",
+                     .required = true});
   }
   if (!defaults.command.empty()) {
-    table.push_back({.key = key("command"), .fallback = defaults.command,
-                     .help = "Program to run.", .required = true});
+    table.push_back({.key = key("command"),
+                     .fallback = defaults.command,
+                     .help = "Program to run.",
+                     .required = true});
   }
-  table.push_back({.key = key("max_processes"), .type = Type::integer,
+  table.push_back({.key = key("max_processes"),
+                   .type = Type::integer,
                    .fallback = std::to_string(defaults.max_processes),
                    .help = "Largest processes to report, where processes are reported.",
-                   .min = 0, .max = 1000});
+                   .min = 0,
+                   .max = 1000});
 }
 
 // The period that `interval` gives to a collector whose own is not set.
 milliseconds inherited_interval(const CollectorSpec& spec, milliseconds interval) {
-  return spec.defaults.interval == milliseconds(second) ? interval
-                                                       : std::max(spec.defaults.interval, interval);
+  return spec.defaults.interval == milliseconds(second)
+             ? interval
+             : std::max(spec.defaults.interval, interval);
 }
 
 AgentSettings::Choice finalise_collector(const Settings& settings, const CollectorSpec& spec,
                                          milliseconds interval) {
-  const auto key = [&](std::string_view name) { return concat("collectors.", spec.name, ".", name); };
+  const auto key = [&](std::string_view name) {
+    return concat("collectors.", spec.name, ".", name);
+  };
   CollectorSettings chosen = spec.defaults;
   chosen.enabled = settings.flag(key("enabled"));
   chosen.interval = settings.is_set(key("interval"))

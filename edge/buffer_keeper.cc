@@ -81,7 +81,8 @@ void BufferKeeper::replace(const Error& error, std::int64_t now_ms) {
   buffer_ = open_buffer("", limits_).buffer;
   if (error.code == ErrorCode::corrupt) {
     const Status aside = set_damaged_aside(path_);
-    log::error("buffer", "the file is damaged", {{"reason", error.message}, {"set_aside", aside.ok()}});
+    log::error("buffer", "the file is damaged",
+               {{"reason", error.message}, {"set_aside", aside.ok()}});
     if (aside) {
       OpenedBuffer opened = open_buffer(path_, limits_);
       buffer_ = std::move(opened.buffer);

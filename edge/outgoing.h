@@ -1,6 +1,6 @@
-// Outgoing: makes the next frame to send out of the oldest rows of the buffer. Rows are merged while
-// they fit, share one schema (or extend it) and are all live or all history; their boot times become
-// wall times. Owner thread only; used by Uplink.
+// Outgoing: makes the next frame to send out of the oldest rows of the buffer. Rows are merged
+// while they fit, share one schema (or extend it) and are all live or all history; their boot times
+// become wall times. Owner thread only; used by Uplink.
 #pragma once
 
 #include <cstdint>

@@ -88,8 +88,7 @@ void TickGatherer::move_to(const Buffer& buffer) {
   for (auto& seq : frame_.seqs) seq = next_seq_++;
 }
 
-Status TickGatherer::add(const std::vector<Sample>& samples, std::int64_t boot_ms,
-                         Buffer& buffer) {
+Status TickGatherer::add(const std::vector<Sample>& samples, std::int64_t boot_ms, Buffer& buffer) {
   assert(!samples.empty());
   Status outcome;
   const auto& columns = builder_.place(samples, boot_ms);

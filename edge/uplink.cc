@@ -96,8 +96,8 @@ void Uplink::on_ack(std::string_view payload, Buffer& buffer, std::int64_t now_m
       answer_need_schema(now_ms);
       break;
     case Verdict::retry_after:
-      flight_->send_at_ms = now_ms + std::clamp<std::int64_t>(ack->retry_after_ms, 100,
-                                                              longest_retry_after_ms);
+      flight_->send_at_ms =
+          now_ms + std::clamp<std::int64_t>(ack->retry_after_ms, 100, longest_retry_after_ms);
       break;
   }
 }
@@ -128,9 +128,9 @@ void Uplink::publish_birth(Buffer& buffer) {
   status.online = true;
   status.wall_ms = clock_.wall_now().value_or(0);
   status.backlog_ticks = buffer.stats().ticks;
-  birth_is_due_ = !link_.publish(topics::status(options_.node), encode_status(status),
-                                 Qos::at_least_once, true)
-                       .ok();
+  birth_is_due_ =
+      !link_.publish(topics::status(options_.node), encode_status(status), Qos::at_least_once, true)
+           .ok();
 }
 
 void Uplink::say_goodbye(Buffer& buffer) {
@@ -150,7 +150,8 @@ bool Uplink::publish_schemas(Buffer& buffer, SchemaId id) {
   while (at && !announced_.contains(*at) && chain.size() <= max_schema_depth) {
     auto stored = buffer.schema(*at);
     if (!stored || !stored->has_value()) {
-      log::error("uplink", "a schema is missing in the buffer", {{"schema", format_schema_id(*at)}});
+      log::error("uplink", "a schema is missing in the buffer",
+                 {{"schema", format_schema_id(*at)}});
       break;
     }
     chain.emplace_back(*at, std::move((*stored)->message));
@@ -181,8 +182,8 @@ void Uplink::send(Buffer& buffer, std::int64_t now_ms) {
   mark_as_history(flight.frame);
   Status sent = Error{ErrorCode::full, ""};
   if (publish_schemas(buffer, flight.frame.schema)) {
-    sent = link_.publish(topics::up(options_.node), flight.frame.payload, Qos::at_least_once,
-                         false);
+    sent =
+        link_.publish(topics::up(options_.node), flight.frame.payload, Qos::at_least_once, false);
   }
   if (!sent) {
     // `unavailable`: the disconnected event is on its way.

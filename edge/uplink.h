@@ -39,7 +39,7 @@ struct UplinkStats {
   std::uint64_t sent_frames = 0;  // resends included
   std::uint64_t resent_frames = 0;
   std::uint64_t acked_ticks = 0;
-  std::uint64_t stale_acks = 0;   // for nothing that is in flight
+  std::uint64_t stale_acks = 0;  // for nothing that is in flight
   std::uint64_t relay_dropped_samples = 0;
   std::int64_t last_ack_boot_ms = 0;
 };
@@ -101,7 +101,7 @@ class Uplink {
   std::optional<Flight> flight_;
   std::set<SchemaId> announced_;  // on this connection
   std::optional<SchemaId> current_schema_;
-  std::int64_t retry_ms_ = 0;     // nothing is sent before
+  std::int64_t retry_ms_ = 0;  // nothing is sent before
   std::int64_t next_clear_ms_ = 0;
   std::int64_t stepped_ms_ = 0;
   bool connected_ = false;

@@ -88,6 +88,7 @@ constexpr MetricInfo table[] = {
     {"godwit_buffer_oldest_age_seconds", gauge, "seconds", "Age of the oldest tick that waits for delivery."},
     {"godwit_buffer_dropped_ticks_total", counter, "", "Ticks lost before delivery, by reason."},
     {"godwit_buffer_written_bytes_total", counter, "bytes", "Bytes the agent handed to the disk."},
+    {"godwit_buffer_in_memory", gauge, "", "1 while readings are kept in RAM because the buffer file cannot be used."},
     {"godwit_link_connected", gauge, "", "1 while the link to the broker is up."},
     {"godwit_link_sent_bytes_total", counter, "bytes", "Payload bytes published."},
     {"godwit_link_sent_frames_total", counter, "", "Frames published, resends included."},

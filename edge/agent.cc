@@ -1,0 +1,370 @@
+#include "edge/agent.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "edge/self.h"
+#include "transport/json_writer.h"
+#include "transport/log.h"
+#include "transport/text.h"
+#include "transport/topics.h"
+
+namespace godwit {
+namespace {
+
+constexpr std::size_t inbox_capacity = 256;
+constexpr std::int64_t longest_sleep_ms = 1000;
+// A tick that was taken at most so late is given the moment at which it was due: readings of /proc
+// take less, and even distances compress.
+constexpr std::int64_t punctual_ms = 100;
+constexpr std::int64_t self_interval_ms = 10'000;
+constexpr std::int64_t expire_interval_ms = 60'000;
+constexpr std::int64_t show_interval_ms = 1000;
+constexpr std::int64_t farewell_ms = 2000;
+constexpr std::uint64_t skipped_after_boot = 1U << 20;
+
+TickJournal open_journal(const AgentSettings& settings) {
+  if (settings.buffer_path.empty()) return {};
+  auto journal = TickJournal::open(settings.buffer_path + ".ticks");
+  if (journal) return std::move(*journal);
+  log::warning("buffer", "no tick journal; a kill loses up to flush_interval",
+               {{"reason", journal.error().message}});
+  return {};
+}
+
+UplinkOptions uplink_options(const AgentSettings& settings, const AgentParts& parts) {
+  UplinkOptions options = parts.uplink;
+  options.node = settings.node;
+  options.birth.boot_id = parts.boot_id;
+  options.birth.session = parts.session;
+  options.birth.version = GODWIT_VERSION;
+  options.limits.history_age_ms = 2 * settings.flush_interval_ms + 10'000;
+  return options;
+}
+
+}  // namespace
+
+std::string read_boot_id() {
+  if (auto id = Host().read_line("/proc/sys/kernel/random/boot_id"); id && !id->empty()) {
+    return std::move(*id);
+  }
+  return concat("random-", format_schema_id(static_cast<std::uint64_t>(system_clock()().wall_ms)));
+}
+
+Agent::Agent(AgentSettings settings, AgentParts parts)
+    : settings_(std::move(settings)),
+      parts_(std::move(parts)),
+      host_(settings_.root, parts_.clock),
+      clock_(parts_.boot_id, parts_.clock),
+      keeper_(settings_.buffer_path, settings_.buffer),
+      gatherer_(parts_.boot_id, open_journal(settings_)),
+      truth_(settings_.truth_log),
+      inbox_(inbox_capacity) {
+  recover();
+  if (parts_.link) {
+    uplink_.emplace(*parts_.link, clock_, uplink_options(settings_, parts_));
+    if (truth_.on()) uplink_->set_witness([this](const Frame& frame) { truth_.sent(frame); });
+  }
+}
+
+Agent::~Agent() {
+  // Nothing may push into the inbox any more when it goes.
+  runners_.clear();
+  if (parts_.link) parts_.link->stop(0);
+}
+
+void Agent::recover() {
+  bool same_boot = false;
+  if (const auto boots = buffer().boots()) {
+    for (const auto& boot : *boots) {
+      same_boot = boot.boot_id == parts_.boot_id;
+      if (boot.offset_ms) {
+        clock_.restore(boot.boot_id,
+                       {*boot.offset_ms, static_cast<BootClock::Quality>(boot.quality)});
+      }
+    }
+  }
+  const auto recovered = gatherer_.recover(buffer());
+  if (!recovered) {
+    replace_buffer(recovered.error(), now().boot_ms);
+  } else if (*recovered > 0) {
+    log::info("buffer", "took back ticks of a process that did not end cleanly",
+              {{"ticks", *recovered}});
+  }
+  if (!same_boot && buffer().last_seq() > 0) buffer().skip_seqs(skipped_after_boot);
+  gatherer_.move_to(buffer());
+}
+
+Status Agent::start() {
+  for (const auto& choice : settings_.collectors) {
+    const auto deliver = [this](CollectorResult&& result) {
+      (void)inbox_.push(Event(std::move(result)));  // counted when full
+    };
+    runners_.push_back(std::make_unique<CollectorRunner>(runners_.size(), *choice.spec,
+                                                         choice.settings, host_, deliver));
+  }
+  if (!settings_.http_listen.empty()) {
+    HttpServerOptions options;
+    options.listen = settings_.http_listen;
+    auto server = start_http_server(options, [this](const HttpRequest& request) {
+      return status_.answer(request, steady_ms());
+    });
+    if (server) {
+      http_ = std::move(*server);
+    } else {
+      // Another agent may hold the port; readings matter more than showing them.
+      log::error("http", server.error().message);
+    }
+  }
+  if (uplink_) {
+    if (Status s = uplink_->subscribe(); !s) return s;
+    return parts_.link->start([this](LinkEvent&& event) {
+      (void)inbox_.push(Event(std::move(event)));  // a lost ack is asked for again by resending
+    });
+  }
+  return {};
+}
+
+Status Agent::run() {
+  if (Status status = start(); !status) return status;
+  const std::int64_t start_ms = now().boot_ms;
+  flush_due_ms_ = start_ms + std::min<std::int64_t>(settings_.flush_interval_ms, 1000);
+  while (!stopping_) {
+    const std::int64_t now_ms = now().boot_ms;
+    turn(inbox_.wait(std::clamp<std::int64_t>(next_wake_ms(now_ms) - now_ms, 0, longest_sleep_ms)));
+  }
+  finish();
+  return {};
+}
+
+void Agent::stop() {
+  stopping_ = true;
+  inbox_.wake();
+}
+
+std::int64_t Agent::next_wake_ms(std::int64_t now_ms) const {
+  std::int64_t next = now_ms + longest_sleep_ms;
+  for (const auto& runner : runners_) next = std::min(next, runner->due_ms());
+  if (gatherer_.gathered_ticks() > 0) next = std::min(next, flush_due_ms_);
+  if (uplink_) next = std::min(next, uplink_->next_step_ms());
+  return next;
+}
+
+void Agent::turn(std::vector<Event>&& events) {
+  std::int64_t now_ms = now().boot_ms;
+  for (auto& event : events) handle(std::move(event), now_ms);
+  if (clock_.observe(parts_.clock_synchronised())) store_clock();
+  collect_due(now_ms);
+  now_ms = now().boot_ms;
+  keep_stored(now_ms);
+  if (uplink_) {
+    uplink_->step(buffer(), now_ms);
+    if (uplink_->take_clock_change()) store_clock();
+  }
+}
+
+void Agent::handle(Event&& event, std::int64_t now_ms) {
+  if (auto* link_event = std::get_if<LinkEvent>(&event)) {
+    if (!uplink_) return;
+    uplink_->on_event(*link_event, buffer(), now_ms);
+    // The next frame goes out before further events are looked at.
+    uplink_->step(buffer(), now_ms);
+    return;
+  }
+  auto& result = std::get<CollectorResult>(event);
+  const std::int64_t boot_ms = result.boot_ms;
+  Batch tick;
+  conclude(std::move(result), tick);
+  take_tick(std::move(tick), boot_ms);
+}
+
+void Agent::collect_due(std::int64_t now_ms) {
+  Batch tick;
+  std::int64_t due_ms = std::numeric_limits<std::int64_t>::min();
+  for (const auto& runner : runners_) {
+    if (runner->due_ms() > now_ms) continue;
+    due_ms = std::max(due_ms, runner->due_ms());
+    if (runner->quick()) {
+      conclude(runner->run(now_ms), tick);
+    } else if (auto overrun = runner->request(now_ms)) {
+      conclude(std::move(*overrun), tick);
+    }
+  }
+  if (self_due_ms_ <= now_ms) {
+    due_ms = std::max(due_ms, self_due_ms_);
+    self_due_ms_ = (now_ms / self_interval_ms + 1) * self_interval_ms;
+    take_self_readings(tick);
+  }
+  take_tick(std::move(tick), now_ms - due_ms <= punctual_ms ? due_ms : now_ms);
+}
+
+void Agent::conclude(CollectorResult&& result, Batch& tick) {
+  CollectorRunner& runner = *runners_[result.index];
+  const auto wall_ms = clock_.wall_ms(parts_.boot_id, result.boot_ms);
+  runner.conclude(result, wall_ms);
+  if (settings_.publish_latest && uplink_ && uplink_->connected() && wall_ms &&
+      !result.batch.empty()) {
+    (void)parts_.link->publish(topics::latest(settings_.node, runner.name()),
+                               encode_latest(*wall_ms, result.batch.samples()), Qos::at_most_once,
+                               true);
+  }
+  std::vector<Sample> shown = result.batch.samples();
+  status_.put(runner.name(), std::move(shown));
+  tick.append(std::move(result.batch));
+}
+
+void Agent::take_self_readings(Batch& tick) {
+  SelfState state;
+  state.buffer = buffer().stats();
+  state.buffer_in_memory = keeper_.trouble().has_value();
+  state.gathered_ticks = gatherer_.gathered_ticks();
+  state.lost_ticks = gatherer_.lost_ticks();
+  state.clock = clock_.offset().quality;
+  if (uplink_) {
+    state.uplink = uplink_->stats();
+    state.link = parts_.link->stats();
+  }
+  const auto oldest = buffer().oldest();
+  const auto wall_now = clock_.wall_now();
+  if (oldest && *oldest && wall_now) {
+    if (const auto at = clock_.wall_ms((*oldest)->boot_id, (*oldest)->first_boot_ms)) {
+      state.oldest_age_ms = std::max<std::int64_t>(0, *wall_now - *at);
+    }
+  }
+  Batch own;
+  add_self_readings(state, own);
+  std::vector<Sample> shown = own.samples();
+  status_.put("self", std::move(shown));
+  tick.append(std::move(own));
+}
+
+void Agent::take_tick(Batch&& tick, std::int64_t boot_ms) {
+  if (tick.empty()) return;
+  if (gatherer_.gathered_ticks() > 0) boot_ms = std::max(boot_ms, last_tick_ms_);
+  last_tick_ms_ = boot_ms;
+  ++ticks_taken_;
+  const Status status = gatherer_.add(tick.samples(), boot_ms, buffer());
+  truth_.tick(buffer().epoch(), gatherer_.last_seq(), boot_ms,
+              clock_.wall_ms(parts_.boot_id, boot_ms), tick.samples());
+  if (uplink_ && gatherer_.schema()) uplink_->set_current_schema(*gatherer_.schema());
+  if (!status) replace_buffer(status.error(), boot_ms);
+}
+
+// Moves what is gathered into the buffer when it is time, and keeps the buffer in order.
+void Agent::keep_stored(std::int64_t now_ms) {
+  if (keeper_.retry(now_ms)) buffer_changed();
+  if (now_ms >= flush_due_ms_) flush(now_ms);
+  if (now_ms >= sync_due_ms_) {
+    sync_due_ms_ = now_ms + std::max<std::int64_t>(settings_.buffer.sync_interval_ms, 1000);
+    const bool flush_is_later = settings_.flush_interval_ms > settings_.buffer.sync_interval_ms;
+    if (flush_is_later) (void)gatherer_.sync();
+  }
+  if (now_ms >= show_due_ms_) show(now_ms);
+  if (now_ms >= expire_due_ms_) expire(now_ms);
+}
+
+void Agent::flush(std::int64_t now_ms) {
+  flush_due_ms_ = now_ms + settings_.flush_interval_ms;
+  Status status = gatherer_.flush(buffer());
+  if (!status) replace_buffer(status.error(), now_ms);
+  if (!boot_stored_) store_clock();
+}
+
+void Agent::replace_buffer(const Error& error, std::int64_t now_ms) {
+  keeper_.replace(error, now_ms);
+  buffer_changed();
+  if (const Status status = gatherer_.flush(buffer()); !status) {
+    log::error("buffer", status.error().message);
+  }
+}
+
+void Agent::buffer_changed() {
+  gatherer_.move_to(buffer());
+  if (uplink_) uplink_->forget_flight();
+  boot_stored_ = false;
+}
+
+void Agent::store_clock() {
+  const auto offset = clock_.offset();
+  BootRecord boot{parts_.boot_id, std::nullopt, static_cast<int>(offset.quality)};
+  if (offset.quality != BootClock::Quality::unknown) boot.offset_ms = offset.ms;
+  const Status status = buffer().put_boot(boot);
+  boot_stored_ = status.ok();
+  if (!status) log::warning("buffer", status.error().message);
+}
+
+void Agent::expire(std::int64_t now_ms) {
+  expire_due_ms_ = now_ms + expire_interval_ms;
+  gatherer_.forget_old_schemas();
+  const auto wall_now = clock_.wall_now();
+  if (!wall_now || (uplink_ && !uplink_->idle())) return;
+  for (;;) {
+    const auto oldest = buffer().oldest();
+    if (!oldest || !*oldest) return;
+    const auto at = clock_.wall_ms((*oldest)->boot_id, (*oldest)->last_boot_ms);
+    if (!at || *wall_now - *at <= settings_.max_age_ms) return;
+    if (!buffer().drop_oldest("age")) return;
+  }
+}
+
+void Agent::show(std::int64_t now_ms) {
+  show_due_ms_ = now_ms + show_interval_ms;
+  std::string not_ready;
+  if (ticks_taken_ == 0) not_ready = "nothing collected yet";
+  if (now_ms - last_tick_ms_ > 60'000 + 3 * settings_.interval_ms)
+    not_ready = "nothing is collected";
+  if (keeper_.trouble())
+    not_ready = concat("readings are kept in RAM: ", keeper_.trouble()->message);
+  status_.turn(steady_ms(), std::move(not_ready));
+  if (!http_) return;
+  const BufferStats stats = buffer().stats();
+  JsonWriter json(2);
+  json.begin_object();
+  json.member("version", GODWIT_VERSION);
+  json.member("node", settings_.node);
+  json.member("boot_id", parts_.boot_id);
+  json.member("clock", quality_name(clock_.offset().quality));
+  json.member("stream", format_schema_id(buffer().epoch()));
+  json.member("last_seq", gatherer_.last_seq());
+  json.member("buffer_path", buffer().path());
+  json.member("waiting_ticks", stats.ticks + gatherer_.gathered_ticks());
+  json.member("waiting_bytes", stats.bytes);
+  json.member("file_bytes", stats.file_bytes);
+  json.member("connected", uplink_ && uplink_->connected());
+  json.member("inbox_refused", inbox_.refused());
+  json.key("collectors");
+  json.begin_object();
+  for (const auto& runner : runners_) {
+    const auto& error = runner->last_error();
+    json.member(runner->name(), error ? error->message : runner->ever_ran() ? "ok" : "not run yet");
+  }
+  json.end_object();
+  json.end_object();
+  status_.set_debug(json.text() + "\n");
+}
+
+void Agent::finish() {
+  flush(now().boot_ms);
+  if (uplink_) {
+    const std::int64_t end_ms = now().boot_ms + farewell_ms;
+    std::int64_t now_ms = now().boot_ms;
+    while (uplink_->connected() && !buffer().empty() && now_ms < end_ms) {
+      uplink_->step(buffer(), now_ms);
+      for (auto& event : inbox_.wait(50)) {
+        if (auto* link_event = std::get_if<LinkEvent>(&event)) {
+          uplink_->on_event(*link_event, buffer(), now().boot_ms);
+        }
+      }
+      now_ms = now().boot_ms;
+    }
+    uplink_->say_goodbye(buffer());
+    parts_.link->stop(1000);
+  }
+  if (const Status status = buffer().flush(); !status) {
+    log::error("buffer", status.error().message);
+  }
+  log::info("agent", "stopped", {{"waiting_ticks", buffer().stats().ticks}});
+}
+
+}  // namespace godwit

@@ -1,0 +1,104 @@
+// Agent: the owner thread of godwit-agent. It sleeps until a collector is due or an event comes,
+// turns readings into ticks, ticks into rows, and rows into frames. Everything below it is touched
+// by this thread alone; the link's thread and slow collectors' threads only push into its inbox.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "edge/agent_settings.h"
+#include "edge/boot_clock.h"
+#include "edge/buffer_keeper.h"
+#include "edge/collector_runner.h"
+#include "edge/local_http.h"
+#include "edge/tick_gatherer.h"
+#include "edge/truth_log.h"
+#include "edge/uplink.h"
+#include "transport/inbox.h"
+#include "transport/link.h"
+
+namespace godwit {
+
+// What a test puts in the place of the machine.
+struct AgentParts {
+  Clock clock = system_clock();
+  std::function<bool()> clock_synchronised = wall_clock_synchronised;
+  std::unique_ptr<Link> link;  // nullptr: nothing is sent
+  std::string boot_id;
+  std::uint64_t session = 0;
+  UplinkOptions uplink{};  // node, birth and limits are filled in
+};
+
+class Agent {
+ public:
+  // Opens the buffer, takes back what an earlier process left, and starts nothing yet.
+  Agent(AgentSettings settings, AgentParts parts);
+  ~Agent();
+  Agent(const Agent&) = delete;
+  Agent& operator=(const Agent&) = delete;
+
+  // Runs until stop(), then stores what is gathered, gives the link a moment to deliver it, and
+  // ends. Only a failure to start is an Error. Blocks; the calling thread is the owner thread.
+  Status run();
+  // Any thread.
+  void stop();
+
+ private:
+  using Event = std::variant<LinkEvent, CollectorResult>;
+
+  Status start();
+  [[nodiscard]] std::int64_t next_wake_ms(std::int64_t now_ms) const;
+  void turn(std::vector<Event>&& events);
+  void handle(Event&& event, std::int64_t now_ms);
+  void collect_due(std::int64_t now_ms);
+  void conclude(CollectorResult&& result, Batch& tick);
+  void take_self_readings(Batch& tick);
+  void take_tick(Batch&& tick, std::int64_t boot_ms);
+  void keep_stored(std::int64_t now_ms);
+  void flush(std::int64_t now_ms);
+  void recover();
+  void replace_buffer(const Error& error, std::int64_t now_ms);
+  void buffer_changed();
+  void store_clock();
+  void expire(std::int64_t now_ms);
+  void show(std::int64_t now_ms);
+  void finish();
+
+  Buffer& buffer() { return keeper_.buffer(); }
+  [[nodiscard]] TimePoint now() const { return parts_.clock(); }
+
+  AgentSettings settings_;
+  AgentParts parts_;
+  Host host_;
+  BootClock clock_;
+  BufferKeeper keeper_;
+  TickGatherer gatherer_;
+  std::optional<Uplink> uplink_;
+  TruthLog truth_;
+  LocalStatus status_;
+  std::unique_ptr<HttpServer> http_;
+  Inbox<Event> inbox_;
+  std::atomic<bool> stopping_ = false;
+
+  std::int64_t flush_due_ms_ = 0;
+  std::int64_t sync_due_ms_ = 0;
+  std::int64_t self_due_ms_ = 0;
+  std::int64_t expire_due_ms_ = 0;
+  std::int64_t show_due_ms_ = 0;
+  std::int64_t last_tick_ms_ = 0;
+  std::uint64_t ticks_taken_ = 0;
+  bool boot_stored_ = false;
+  // Last: their threads push into the inbox.
+  std::vector<std::unique_ptr<CollectorRunner>> runners_;
+};
+
+// Contents of /proc/sys/kernel/random/boot_id, or something random where there is none.
+std::string read_boot_id();
+
+}  // namespace godwit

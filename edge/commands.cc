@@ -1,0 +1,223 @@
+#include "edge/commands.h"
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "edge/boot_clock.h"
+#include "transport/catalog.h"
+#include "transport/clock.h"
+#include "transport/exposition.h"
+#include "transport/json_writer.h"
+#include "transport/text.h"
+
+namespace godwit {
+namespace {
+
+struct Reading {
+  std::string name;
+  std::vector<Sample> samples;
+  Status status;
+  double seconds = 0;
+};
+
+Reading read_once(const AgentSettings::Choice& choice, const Host& host) {
+  Reading reading;
+  reading.name = choice.spec->name;
+  const std::int64_t start = steady_ms();
+  const auto collector = choice.spec->make(host, choice.settings);
+  Batch batch;
+  reading.status = collector->collect(batch);
+  reading.samples = batch.take();
+  reading.seconds = static_cast<double>(steady_ms() - start) / 1000;
+  return reading;
+}
+
+// Slow collectors end on threads that may outlive their deadline; what they write to lives on with
+// them.
+struct Pending {
+  std::mutex mutex;
+  std::condition_variable done;
+  std::vector<std::optional<Reading>> readings;  // protected by mutex
+};
+
+Reading overdue(const AgentSettings::Choice& choice) {
+  Reading reading;
+  reading.name = choice.spec->name;
+  reading.status =
+      Error{ErrorCode::timeout, concat("no answer within ", choice.settings.deadline.count(),
+                                       " ms; raise collectors.", choice.spec->name,
+                                       ".deadline if it "
+                                       "only needs longer")};
+  return reading;
+}
+
+std::vector<Reading> read_all(const std::vector<const AgentSettings::Choice*>& choices,
+                              const Host& host) {
+  const auto pending = std::make_shared<Pending>();
+  pending->readings.resize(choices.size());
+  const auto start = std::chrono::steady_clock::now();
+  for (std::size_t i = 0; i < choices.size(); ++i) {
+    if (choices[i]->spec->quick) continue;
+    // Copies: the thread may still run when this function has returned.
+    std::thread([pending, i, host, choice = *choices[i]] {
+      Reading reading = read_once(choice, host);
+      const std::lock_guard lock(pending->mutex);
+      pending->readings[i] = std::move(reading);
+      pending->done.notify_all();
+    }).detach();
+  }
+  std::vector<Reading> all(choices.size());
+  for (std::size_t i = 0; i < choices.size(); ++i) {
+    if (choices[i]->spec->quick) all[i] = read_once(*choices[i], host);
+  }
+  for (std::size_t i = 0; i < choices.size(); ++i) {
+    if (choices[i]->spec->quick) continue;
+    std::unique_lock lock(pending->mutex);
+    // Some slack, so that a collector that keeps its deadline can say so itself.
+    const auto end = start + choices[i]->settings.deadline + std::chrono::milliseconds(500);
+    const bool came = pending->done.wait_for(lock, end - std::chrono::steady_clock::now(),
+                                             [&] { return pending->readings[i].has_value(); });
+    all[i] = came ? std::move(*pending->readings[i]) : overdue(*choices[i]);
+  }
+  return all;
+}
+
+void print_table(const std::vector<Reading>& readings, std::ostream& out) {
+  for (const auto& reading : readings) {
+    if (reading.samples.empty()) continue;
+    out << "# " << reading.name << ": " << reading.samples.size() << " readings in "
+        << format_number(reading.seconds) << " s\n";
+    std::size_t width = 0;
+    std::vector<std::pair<std::string, std::string>> lines;
+    for (const auto& sample : reading.samples) {
+      const MetricInfo* const info = find_metric(sample.series.name);
+      std::string value = format_number(sample.value);
+      if (info != nullptr && !info->unit.empty()) value += concat(" ", info->unit);
+      lines.emplace_back(format_series(sample.series), std::move(value));
+      width = std::max(width, lines.back().first.size());
+    }
+    width = std::min<std::size_t>(width, 100);
+    for (const auto& [series, value] : lines) {
+      const std::size_t pad = series.size() < width ? width - series.size() : 0;
+      out << series << std::string(pad + 2, ' ') << value << '\n';
+    }
+    out << '\n';
+  }
+}
+
+void print_json(const std::vector<Reading>& readings, std::ostream& out) {
+  JsonWriter json(2);
+  json.begin_object();
+  for (const auto& reading : readings) {
+    json.key(reading.name);
+    json.begin_object();
+    json.member("seconds", reading.seconds);
+    if (!reading.status) json.member("problem", reading.status.error().message);
+    json.key("readings");
+    json.begin_object();
+    for (const auto& sample : reading.samples) {
+      json.member(format_series(sample.series), sample.value);
+    }
+    json.end_object();
+    json.end_object();
+  }
+  json.end_object();
+  out << json.text() << '\n';
+}
+
+void print_prom(const std::vector<Reading>& readings, std::ostream& out) {
+  std::vector<Sample> all;
+  for (const auto& reading : readings) {
+    all.insert(all.end(), reading.samples.begin(), reading.samples.end());
+  }
+  out << expose(all);
+}
+
+std::string age_text(std::int64_t ms) {
+  const std::int64_t s = ms / 1000;
+  return concat(s / 86'400, "d ", s / 3600 % 24, "h ", s / 60 % 60, "m ", s % 60, "s");
+}
+
+void print_counts(std::string_view title, const std::map<std::string, std::uint64_t>& counts,
+                  std::ostream& out) {
+  for (const auto& [reason, ticks] : counts) {
+    out << title << " (" << reason << "): " << ticks << " ticks\n";
+  }
+}
+
+}  // namespace
+
+int once_command(const AgentSettings& settings, OnceFormat format, const std::string& collector,
+                 std::ostream& out, std::ostream& errors) {
+  std::vector<const AgentSettings::Choice*> choices;
+  for (const auto& choice : settings.collectors) {
+    if (collector.empty() || choice.spec->name == collector) choices.push_back(&choice);
+  }
+  if (choices.empty()) {
+    errors << "godwit-agent: no collector "
+           << (collector.empty() ? "is enabled" : concat("called ", quote_for_message(collector)))
+           << "; enabled are:";
+    for (const auto& choice : settings.collectors) errors << ' ' << choice.spec->name;
+    errors << '\n';
+    return exit_config;
+  }
+  const Host host(settings.root);
+  const std::vector<Reading> readings = read_all(choices, host);
+  if (format == OnceFormat::table) print_table(readings, out);
+  if (format == OnceFormat::prom) print_prom(readings, out);
+  if (format == OnceFormat::json) print_json(readings, out);
+  bool any = false;
+  for (const auto& reading : readings) {
+    any = any || !reading.samples.empty();
+    if (!reading.status) {
+      errors << reading.name << ": " << reading.status.error().message << '\n';
+    } else if (reading.samples.empty()) {
+      errors << reading.name << ": nothing to read on this node\n";
+    }
+  }
+  return any ? exit_ok : exit_failure;
+}
+
+int spool_command(const std::string& path, std::ostream& out, std::ostream& errors) {
+  auto buffer = Buffer::open_read_only(path);
+  if (!buffer) {
+    errors << "godwit-agent: " << buffer.error().message << '\n';
+    return exit_failure;
+  }
+  const BufferStats stats = buffer->stats();
+  out << "file: " << path << '\n' << "stream: " << format_schema_id(buffer->epoch()) << '\n';
+  out << "waiting: " << stats.ticks << " ticks in " << stats.rows << " frames, " << stats.bytes
+      << " bytes\n";
+  out << "file in use: " << stats.file_bytes << " bytes\n"
+      << "last seq: " << buffer->last_seq() << '\n';
+  const auto boots = buffer->boots();
+  const auto oldest = buffer->oldest();
+  if (!boots || !oldest) {
+    errors << "godwit-agent: " << (boots ? oldest.error() : boots.error()).message << '\n';
+    return exit_failure;
+  }
+  for (const auto& boot : *boots) {
+    out << "boot " << boot.boot_id << ": ";
+    if (boot.offset_ms) {
+      out << "began " << format_utc(*boot.offset_ms) << ", clock "
+          << quality_name(static_cast<BootClock::Quality>(boot.quality)) << '\n';
+    } else {
+      out << "wall time unknown\n";
+    }
+    if (!*oldest || (*oldest)->boot_id != boot.boot_id || !boot.offset_ms) continue;
+    const std::int64_t wall = *boot.offset_ms + (*oldest)->first_boot_ms;
+    out << "oldest: " << format_utc(wall) << ", "
+        << age_text(std::max<std::int64_t>(0, system_clock()().wall_ms - wall)) << " ago\n";
+  }
+  print_counts("dropped", stats.dropped_ticks, out);
+  print_counts("dead letters", stats.dead_by_reason, out);
+  return exit_ok;
+}
+
+}  // namespace godwit

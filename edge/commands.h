@@ -1,0 +1,27 @@
+// What godwit-agent does besides running: once, spool. Each writes its answer to `out` and returns
+// the exit code. CLI11 stays in main.cc.
+#pragma once
+
+#include <ostream>
+#include <string>
+
+#include "edge/agent_settings.h"
+
+namespace godwit {
+
+inline constexpr int exit_ok = 0;
+inline constexpr int exit_failure = 1;
+inline constexpr int exit_config = 78;  // EX_CONFIG
+
+enum class OnceFormat : std::uint8_t { table, prom, json };
+
+// Reads every enabled collector (or the one named) once, slow ones side by side, and prints every
+// reading. For a collector that gave none: one line that says why and what to do. Succeeds when
+// any reading came.
+int once_command(const AgentSettings& settings, OnceFormat format, const std::string& collector,
+                 std::ostream& out, std::ostream& errors);
+
+// What the buffer at `path` holds; may be in use by a running agent.
+int spool_command(const std::string& path, std::ostream& out, std::ostream& errors);
+
+}  // namespace godwit

@@ -1,0 +1,167 @@
+// godwit-agent: the command line. What the commands do is in agent.h and commands.h.
+#include <csignal>
+#include <cstdlib>
+#include <iostream>
+#include <random>
+#include <thread>
+
+#include <CLI/CLI.hpp>
+#include <malloc.h>
+#include <pthread.h>
+#include <unistd.h>
+
+#include "edge/agent.h"
+#include "edge/commands.h"
+#include "transport/log.h"
+#include "transport/text.h"
+#include "transport/topics.h"
+
+namespace godwit {
+namespace {
+
+struct Options {
+  std::string config;
+  SettingOverrides overrides;
+  std::string format = "table";
+  std::string collector;
+  std::string spool_path;
+};
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  if (gethostname(name.data(), name.size() - 1) != 0) return "unnamed";
+  return to_lower(name.data());
+}
+
+std::uint64_t random_session() {
+  std::random_device device;
+  return static_cast<std::uint64_t>(device()) << 32 | device();
+}
+
+Result<AgentSettings> load(const Options& options) {
+  std::string path = options.config;
+  if (path.empty() && access(default_agent_config, R_OK) == 0) path = default_agent_config;
+  return load_agent_settings(path, with_overrides(process_environment(), options.overrides),
+                             collector_registry(), host_name());
+}
+
+int complain(const Error& error) {
+  for (const auto line : split_lines(error.message)) std::cerr << "godwit-agent: " << line << '\n';
+  return exit_config;
+}
+
+// SIGTERM and SIGINT come to one thread, which waits for them: the first ends the agent in an
+// orderly way, the second at once.
+void watch_signals(Agent& agent, const sigset_t& signals) {
+  std::thread([&agent, signals] {
+    int signal = 0;
+    sigwait(&signals, &signal);
+    log::info("agent", "stopping", {{"signal", signal}});
+    agent.stop();
+    sigwait(&signals, &signal);
+    _exit(exit_failure);
+  }).detach();
+}
+
+int run(AgentSettings settings) {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  // Before any thread, so that all inherit it.
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+
+  AgentParts parts;
+  parts.boot_id = read_boot_id();
+  parts.session = random_session();
+  if (settings.link_enabled) {
+    NodeStatus death;
+    death.boot_id = parts.boot_id;
+    death.session = parts.session;
+    death.version = GODWIT_VERSION;
+    settings.mqtt.will = Message{topics::status(settings.node), encode_status(death), true};
+    parts.link = make_mqtt_link(settings.mqtt);
+  }
+  log::info("agent", "started",
+            {{"version", GODWIT_VERSION},
+             {"node", settings.node},
+             {"collectors", settings.collectors.size()},
+             {"buffer", settings.buffer_path},
+             {"broker", settings.link_enabled ? concat(settings.mqtt.host, ":", settings.mqtt.port)
+                                              : std::string("none")}});
+  // Lives until the process ends: the signal thread may still refer to it, and a collector that
+  // hangs would keep its destructor waiting.
+  auto* const agent = new Agent(std::move(settings), std::move(parts));
+  watch_signals(*agent, signals);
+  if (const Status status = agent->run(); !status) {
+    log::error("agent", status.error().message);
+    _exit(exit_failure);
+  }
+  _exit(exit_ok);
+}
+
+int once(const AgentSettings& settings, const Options& options) {
+  const OnceFormat format = options.format == "json"   ? OnceFormat::json
+                            : options.format == "prom" ? OnceFormat::prom
+                                                       : OnceFormat::table;
+  const int code = once_command(settings, format, options.collector, std::cout, std::cerr);
+  std::cout.flush();
+  // A collector that hangs must not keep the command waiting.
+  _exit(code);
+}
+
+int dispatch(int argc, char** argv) {
+  Options options;
+  CLI::App app(
+      "Reads accelerators and host, stores the readings, and delivers them to "
+      "godwit-relay.");
+  app.set_version_flag("--version", concat("godwit-agent ", GODWIT_VERSION));
+  app.require_subcommand(1);
+  app.fallthrough();
+  app.add_option("--config", options.config, concat("settings; default ", default_agent_config));
+  app.add_option("--root", options.overrides.root, "where the host's /proc and /sys hang");
+  app.add_option("--log-level", options.overrides.log_level, "debug, info, warning, error, off");
+  app.add_option("--log-format", options.overrides.log_format, "text, json");
+  CLI::App* const run_cmd = app.add_subcommand("run", "collect, store and deliver");
+  CLI::App* const once_cmd = app.add_subcommand("once", "read everything once and print it");
+  once_cmd->add_option("--format", options.format, "table, prom or json")
+      ->check(CLI::IsMember({"table", "prom", "json"}));
+  once_cmd->add_option("--collector", options.collector, "only this one");
+  CLI::App* const check_cmd = app.add_subcommand("check", "check the settings");
+  CLI::App* const spool_cmd = app.add_subcommand("spool", "show what the buffer holds");
+  spool_cmd->add_option("--path", options.spool_path, "buffer file; default: buffer.path");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? exit_ok : exit_config;
+  }
+  auto settings = load(options);
+  if (!settings) return complain(settings.error());
+  log::start(settings->log_level, settings->log_format);
+  if (run_cmd->parsed()) return run(std::move(*settings));
+  if (once_cmd->parsed()) return once(*settings, options);
+  if (spool_cmd->parsed()) {
+    const std::string path =
+        options.spool_path.empty() ? settings->buffer_path : options.spool_path;
+    return spool_command(path, std::cout, std::cerr);
+  }
+  if (check_cmd->parsed()) std::cout << "settings are valid\n";
+  return exit_ok;
+}
+
+}  // namespace
+}  // namespace godwit
+
+int main(int argc, char** argv) {
+  // Several threads that allocate little: one arena, and freed memory goes back.
+  mallopt(M_ARENA_MAX, 1);
+  mallopt(M_TRIM_THRESHOLD, 128 << 10);
+  mallopt(M_MMAP_THRESHOLD, 128 << 10);
+  try {
+    return godwit::dispatch(argc, argv);
+  } catch (const std::exception& error) {
+    std::cerr << "godwit-agent: " << error.what() << '\n';
+    return godwit::exit_failure;
+  }
+}

@@ -1,0 +1,74 @@
+#include "edge/self.h"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "edge/host.h"
+#include "transport/text.h"
+
+namespace godwit {
+namespace {
+
+double seconds(const timeval& t) {
+  return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6;
+}
+
+double number(std::uint64_t value) { return static_cast<double>(value); }
+
+}  // namespace
+
+ProcessUsage process_usage() {
+  const Host machine;
+  ProcessUsage usage;
+  if (const auto line = machine.read_line("/proc/self/statm")) {
+    const auto fields = split_blanks(*line);
+    const auto pages = fields.size() > 1 ? parse_int(fields[1]) : std::nullopt;
+    if (pages) usage.resident_bytes = static_cast<double>(*pages * sysconf(_SC_PAGESIZE));
+  }
+  if (const auto text = machine.read_file("/proc/self/io")) {
+    for (const auto line : split_lines(*text)) {
+      if (!line.starts_with("write_bytes: ")) continue;
+      if (const auto bytes = parse_double(line.substr(13))) usage.written_bytes = *bytes;
+    }
+  }
+  rusage spent{};
+  if (getrusage(RUSAGE_SELF, &spent) == 0) {
+    usage.cpu_seconds = seconds(spent.ru_utime) + seconds(spent.ru_stime);
+  }
+  return usage;
+}
+
+void add_self_readings(const SelfState& state, Batch& out) {
+  out.add_info("godwit_agent_info", {{"version", GODWIT_VERSION}});
+  out.add("godwit_buffer_ticks", number(state.buffer.ticks + state.gathered_ticks));
+  out.add("godwit_buffer_bytes", number(state.buffer.bytes));
+  if (state.oldest_age_ms) {
+    out.add("godwit_buffer_oldest_age_seconds", static_cast<double>(*state.oldest_age_ms) / 1000);
+  }
+  out.add("godwit_buffer_in_memory", state.buffer_in_memory ? 1 : 0);
+  for (const auto& [reason, ticks] : state.buffer.dropped_ticks) {
+    out.add("godwit_buffer_dropped_ticks_total", {{"reason", reason}}, number(ticks));
+  }
+  if (state.lost_ticks > 0) {
+    out.add("godwit_buffer_dropped_ticks_total", {{"reason", "no_buffer"}},
+            number(state.lost_ticks));
+  }
+  for (const auto& [reason, ticks] : state.buffer.dead_by_reason) {
+    out.add("godwit_link_rejected_ticks_total", {{"reason", reason}}, number(ticks));
+  }
+  out.add("godwit_link_connected", state.link.connected ? 1 : 0);
+  out.add("godwit_link_sent_bytes_total", number(state.link.sent_payload_bytes));
+  out.add("godwit_link_sent_frames_total", number(state.uplink.sent_frames));
+  out.add("godwit_link_resent_frames_total", number(state.uplink.resent_frames));
+  for (const auto quality :
+       {BootClock::Quality::synchronised, BootClock::Quality::relay, BootClock::Quality::unknown}) {
+    out.add("godwit_clock_state", {{"state", std::string(quality_name(quality))}},
+            state.clock == quality ? 1 : 0);
+  }
+  const ProcessUsage usage = process_usage();
+  if (usage.resident_bytes) out.add("godwit_process_resident_memory_bytes", *usage.resident_bytes);
+  if (usage.written_bytes) out.add("godwit_buffer_written_bytes_total", *usage.written_bytes);
+  out.add("godwit_process_cpu_seconds_total", usage.cpu_seconds);
+}
+
+}  // namespace godwit

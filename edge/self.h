@@ -1,0 +1,37 @@
+// What the agent says of itself: buffer, link, clock, and what it costs. Not in the collectors'
+// registry because it needs the agent's state. Owner thread only.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "edge/boot_clock.h"
+#include "edge/buffer.h"
+#include "edge/uplink.h"
+#include "transport/link.h"
+#include "transport/metric.h"
+
+namespace godwit {
+
+struct SelfState {
+  BufferStats buffer;
+  bool buffer_in_memory = false;
+  std::optional<std::int64_t> oldest_age_ms;
+  std::uint64_t gathered_ticks = 0;  // not in a row yet
+  std::uint64_t lost_ticks = 0;      // that no buffer took
+  UplinkStats uplink;
+  LinkStats link;
+  BootClock::Quality clock = BootClock::Quality::unknown;
+};
+
+void add_self_readings(const SelfState& state, Batch& out);
+
+// Of this process, from /proc/self; nullopt where the kernel does not tell.
+struct ProcessUsage {
+  std::optional<double> resident_bytes;
+  std::optional<double> written_bytes;  // handed to the storage layer
+  double cpu_seconds = 0;
+};
+ProcessUsage process_usage();
+
+}  // namespace godwit
