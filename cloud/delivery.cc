@@ -103,8 +103,9 @@ Delivery::Answer Delivery::post_once(const std::string& block, bool refuse_500,
   return Answer::later;
 }
 
-Delivery::Answer Delivery::send(std::span<const std::string_view> bodies, bool refuse_500) {
+Delivery::Answer Delivery::send(std::span<const std::string_view> bodies, const WriteUnit* unit) {
   if (away_) return Answer::later;
+  const bool refuse_500 = unit != nullptr && unit->suspect;
   const std::string block = compress_bodies(bodies);
   const std::int64_t give_up_ms = steady_ms() + options_.retry_for_ms;
   std::int64_t backoff_ms = options_.backoff_min_ms;
@@ -114,6 +115,7 @@ Delivery::Answer Delivery::send(std::span<const std::string_view> bodies, bool r
     const Answer answer = post_once(block, refuse_500, wait_ms, again);
     if (answer != Answer::later) return answer;
     hint_ms_ = std::max(wait_ms, options_.backoff_max_ms);
+    if (server_error_ && unit != nullptr && !unit->patient) again = false;
     if (!again || steady_ms() + wait_ms > give_up_ms || !pause_(wait_ms)) break;
     ++stats_.retries;
     backoff_ms = std::min(backoff_ms * 2, options_.backoff_max_ms);
@@ -139,7 +141,7 @@ void Delivery::write_units(std::span<WriteUnit> units, std::span<UnitOutcome> ou
     assert(unit.bodies.size() == 1 && !unit.suspect);
     bodies.emplace_back(unit.bodies.front());
   }
-  switch (send(bodies, false)) {
+  switch (send(bodies, nullptr)) {
     case Answer::stored:
       for (auto& outcome : outcomes) outcome.stored = true;
       return;
@@ -192,7 +194,7 @@ bool Delivery::write_part(std::string_view body, Isolation& work) {
     return true;
   }
   ++work.requests;
-  switch (send({&body, 1}, work.unit->suspect)) {
+  switch (send({&body, 1}, work.unit)) {
     case Answer::stored:
       ++work.stored_parts;
       return true;

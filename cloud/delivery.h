@@ -33,6 +33,8 @@ struct WriteUnit {
   // takes other writes, else only if a part of this unit gets through.
   bool suspect = false;
   bool database_healthy = false;
+  // False: 500 is not waited out here, because others would wait behind it; the node comes again.
+  bool patient = true;
 };
 
 struct UnitOutcome {
@@ -77,8 +79,9 @@ class Delivery {
  private:
   enum class Answer : std::uint8_t { stored, refused, later };
 
-  // Posts until there is a decision. `later` sets hint_ms_ and server_error_.
-  Answer send(std::span<const std::string_view> bodies, bool refuse_500);
+  // Posts until there is a decision. `later` sets hint_ms_ and server_error_. `unit`: whose bodies
+  // these are, nullptr for those of several.
+  Answer send(std::span<const std::string_view> bodies, const WriteUnit* unit);
   Answer post_once(const std::string& block, bool refuse_500, std::int64_t& wait_ms, bool& again);
   void write_units(std::span<WriteUnit> units, std::span<UnitOutcome> outcomes);
   void write_each(std::span<WriteUnit> units, std::span<UnitOutcome> outcomes);

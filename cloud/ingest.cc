@@ -1,0 +1,76 @@
+#include "cloud/ingest.h"
+
+#include <algorithm>
+
+#include "transport/frame_merge.h"
+
+namespace godwit {
+
+Status Ingest::add_schema(std::string_view node, SchemaId id, std::string_view message) {
+  if (message.empty()) {
+    schemas_.forget(node, id);
+    return {};
+  }
+  return schemas_.add(node, id, message);
+}
+
+Ingest::Answer Ingest::add_frame(std::string_view node, std::string_view payload,
+                                 std::int64_t now_wall_ms) {
+  if (Status decoded = decode_frame(payload, frame_); !decoded)
+    return Unanswerable{decoded.error()};
+
+  Ack ack;
+  ack.stream = frame_.stream;
+  ack.seq = frame_.last_seq();
+  const std::uint64_t first_seq = frame_.first_seq();
+  const std::uint64_t missing = dedup_.first_missing(node, frame_.stream, first_seq);
+  if (missing > ack.seq) return ack;
+
+  auto found = schemas_.find(node, frame_.schema);
+  if (!found) {
+    ack.verdict = Verdict::rejected;
+    ack.reason = "bad_schema";
+    return ack;
+  }
+  if (found->schema == nullptr) {
+    ack.verdict = Verdict::need_schema;
+    ack.schema = found->missing;
+    return ack;
+  }
+  if (frame_.columns.size() > found->schema->series.size()) {
+    ack.verdict = Verdict::rejected;
+    ack.reason = "wider_than_schema";
+    return ack;
+  }
+  if (missing > first_seq) trim_frame(frame_, missing);
+  DropCounts dropped = drop_unwanted_ticks(frame_, now_wall_ms, options_.guards);
+
+  Arrival arrival = encode(node, *found->schema);
+  arrival.node = node;
+  arrival.stream = ack.stream;
+  arrival.first_seq = first_seq;
+  arrival.last_seq = ack.seq;
+  arrival.dropped = std::move(dropped);
+  return arrival;
+}
+
+Arrival Ingest::encode(std::string_view node, const Schema& schema) {
+  Arrival arrival;
+  arrival.history = frame_.history;
+  if (frame_.times_ms.empty()) return arrival;
+  arrival.newest_ms = frame_.times_ms.back();
+  const EncodedLabels& labels = labels_.find_or_encode(node, schema.id, schema.series);
+  const std::size_t width = std::max<std::size_t>(1, frame_.columns.size());
+  const std::size_t ticks = std::max<std::size_t>(1, options_.max_samples_per_body / width);
+  for (std::size_t begin = 0; begin < frame_.ticks(); begin += ticks) {
+    std::string body;
+    const std::size_t end = std::min(begin + ticks, frame_.ticks());
+    arrival.samples += append_ticks(frame_, begin, end, labels, body);
+    if (body.empty()) continue;
+    arrival.bytes += body.size();
+    arrival.bodies.push_back(std::move(body));
+  }
+  return arrival;
+}
+
+}  // namespace godwit

@@ -1,0 +1,78 @@
+// Ingest: from a received frame to bytes for the database, whatever transport it came by. Strict:
+// what a node sends is decoded, checked against its schema, freed of what is stored already and of
+// what no database should see, and encoded. Owner thread only.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "cloud/dedup.h"
+#include "cloud/guards.h"
+#include "cloud/write_request.h"
+#include "transport/ack.h"
+#include "transport/frame.h"
+#include "transport/schema_store.h"
+
+namespace godwit {
+
+// A frame that is ready for the database.
+struct Arrival {
+  std::string node;
+  std::uint64_t stream = 0;
+  std::uint64_t first_seq = 0;  // before anything was left out
+  std::uint64_t last_seq = 0;
+  bool history = false;
+  std::int64_t newest_ms = 0;       // time of its last tick
+  std::vector<std::string> bodies;  // in time order
+  std::size_t samples = 0;
+  std::size_t bytes = 0;
+  DropCounts dropped;  // by the guards
+};
+
+// A payload that cannot even be answered: no seq is known.
+struct Unanswerable {
+  Error error;
+};
+
+struct IngestOptions {
+  TargetLabels target;
+  GuardLimits guards;
+  std::size_t max_samples_per_body = 50'000;
+  std::size_t label_cache_bytes = 128U << 20;
+};
+
+class Ingest {
+ public:
+  explicit Ingest(IngestOptions options)
+      : options_(std::move(options)), labels_(options_.target, options_.label_cache_bytes) {}
+
+  // A schema message; an empty one says that nobody needs it any more.
+  Status add_schema(std::string_view node, SchemaId id, std::string_view message);
+
+  // An Ack is final; its relay_time_ms and out_of_order_ok are the caller's to fill in. Verdicts:
+  // stored (all of it was before), need_schema, rejected. An Arrival without bodies has nothing to
+  // write: the guards left nothing, or it never held a sample.
+  using Answer = std::variant<Arrival, Ack, Unanswerable>;
+  Answer add_frame(std::string_view node, std::string_view payload, std::int64_t now_wall_ms);
+
+  // The database has it.
+  void stored(const Arrival& arrival) {
+    dedup_.add(arrival.node, arrival.stream, arrival.first_seq, arrival.last_seq);
+  }
+
+  [[nodiscard]] const SchemaStore& schemas() const { return schemas_; }
+
+ private:
+  Arrival encode(std::string_view node, const Schema& schema);
+
+  IngestOptions options_;
+  SchemaStore schemas_;
+  LabelCache labels_;
+  Dedup dedup_;
+  Frame frame_;  // reused: its memory is
+};
+
+}  // namespace godwit

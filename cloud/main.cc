@@ -1,0 +1,127 @@
+// godwit-relay: `run` (default) takes readings from the broker and writes them to a database;
+// `check` reads the settings and says whether they are right. Exit codes: 0, 1 (cannot go on),
+// 78 (settings are wrong, EX_CONFIG).
+#include <atomic>
+#include <csignal>
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <unistd.h>
+
+#include "cloud/relay.h"
+#include "cloud/relay_settings.h"
+#include "transport/exposition.h"
+#include "transport/http_server.h"
+#include "transport/log.h"
+#include "transport/text.h"
+
+namespace godwit {
+namespace {
+
+constexpr int exit_failure = 1;
+constexpr int exit_config = 78;
+constexpr std::int64_t step_ms = 250;  // how late a signal may be noticed
+constexpr std::int64_t grace_ms = 10'000;
+
+std::atomic<bool> stop_requested = false;
+static_assert(std::atomic<bool>::is_always_lock_free);
+
+void on_signal(int) { stop_requested = true; }
+
+void catch_signals() {
+  struct sigaction action {};
+  action.sa_handler = on_signal;
+  sigaction(SIGTERM, &action, nullptr);
+  sigaction(SIGINT, &action, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+}
+
+std::string host_name() {
+  char name[256] = {};
+  if (gethostname(name, sizeof name - 1) != 0) return "relay";
+  return name;
+}
+
+HttpResponse serve(const Relay& relay, const HttpRequest& request) {
+  if (request.path == "/healthz") return {200, "text/plain; charset=utf-8", "ok\n"};
+  const auto report = relay.report();
+  if (request.path == "/metrics") {
+    return {200, std::string(exposition_content_type), report.metrics};
+  }
+  if (request.path == "/readyz") {
+    if (!report.connected) return {503, "text/plain; charset=utf-8", "no broker\n"};
+    if (!report.database_ok) return {503, "text/plain; charset=utf-8", "no database\n"};
+    return {200, "text/plain; charset=utf-8", "ok\n"};
+  }
+  return {404, "text/plain; charset=utf-8", "/metrics, /healthz, /readyz\n"};
+}
+
+int fail(const Error& error) {
+  log::error("relay", error.message);
+  return exit_failure;
+}
+
+int run(RelaySettings settings) {
+  catch_signals();
+  std::atomic<bool> cancel = false;
+  settings.remote_write.cancelled = &cancel;
+  std::vector<HttpPost> posts;
+  for (std::size_t i = 0; i < settings.connections; ++i) {
+    posts.push_back(make_http_post(settings.remote_write));
+  }
+  const auto link = make_mqtt_link(settings.mqtt);
+  Relay relay(settings, *link, std::move(posts), cancel, system_clock());
+
+  std::unique_ptr<HttpServer> server;
+  if (!settings.http_listen.empty()) {
+    HttpServerOptions options;
+    options.listen = settings.http_listen;
+    auto started = start_http_server(
+        options, [&relay](const HttpRequest& request) { return serve(relay, request); });
+    if (!started) return fail(started.error().with_prefix("http.listen"));
+    server = std::move(*started);
+  }
+  if (Status started = relay.start(); !started) return fail(started.error());
+  log::info("relay", "started",
+            {{"version", GODWIT_VERSION},
+             {"broker", concat(settings.mqtt.host, ":", settings.mqtt.port)},
+             {"database", settings.remote_write.url}});
+  while (!stop_requested) relay.step(step_ms);
+  log::info("relay", "stopping");
+  relay.stop(grace_ms);
+  return 0;
+}
+
+}  // namespace
+}  // namespace godwit
+
+int main(int argc, char** argv) {
+  using namespace godwit;
+  CLI::App app("Writes the readings of godwit-agents to a Prometheus remote-write database.",
+               "godwit-relay");
+  app.set_version_flag("--version", std::string("godwit-relay ") + GODWIT_VERSION);
+  std::string config;
+  app.add_option("--config", config,
+                 std::string("Settings file; ") + default_relay_config + " if it exists")
+      ->envname("GODWIT_CONFIG");
+  app.add_subcommand("run", "Run until SIGTERM (the default)");
+  const auto* check = app.add_subcommand("check", "Check the settings and exit");
+  app.require_subcommand(0, 1);
+  app.fallthrough();
+  CLI11_PARSE(app, argc, argv);
+
+  if (config.empty() && access(default_relay_config, F_OK) == 0) config = default_relay_config;
+  auto settings = load_relay_settings(config, process_environment(), host_name());
+  if (!settings) {
+    std::fprintf(stderr, "godwit-relay: %s\n", settings.error().message.c_str());
+    return exit_config;
+  }
+  if (check->parsed()) {
+    std::puts("settings are right");
+    return 0;
+  }
+  log::start(settings->log_level, settings->log_format);
+  return run(std::move(*settings));
+}

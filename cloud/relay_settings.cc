@@ -1,0 +1,234 @@
+#include "cloud/relay_settings.h"
+
+#include <algorithm>
+#include <random>
+
+#include "transport/text.h"
+
+namespace godwit {
+namespace {
+
+using Type = SettingType;
+
+constexpr std::int64_t second = 1000;
+constexpr std::int64_t hour = 3600 * second;
+constexpr std::int64_t day = 24 * hour;
+constexpr std::int64_t mib = 1 << 20;
+
+// clang-format off
+std::vector<Setting> own_settings() {
+  return {
+      {.key = "name", .help = "Name of this relay in its state message; the host's name if not set."},
+      {.key = "mqtt.share_group", .fallback = "relay",
+       .help = "Relays of one group share the frames; each frame goes to one of them.", .required = true},
+      {.key = "remote_write.url",
+       .help = "Where the database takes Prometheus remote-write, e.g. http://prometheus:9090/api/v1/write.",
+       .required = true},
+      {.key = "remote_write.timeout", .type = Type::duration, .fallback = "30s",
+       .help = "Time for one request.", .min = 100, .max = hour},
+      {.key = "remote_write.connections", .type = Type::integer, .fallback = "4",
+       .help = "Requests at once; never two with the same node.", .min = 1, .max = 64},
+      {.key = "remote_write.retry_for", .type = Type::duration, .fallback = "10s",
+       .help = "How long a failing request is tried before the nodes are told to come back later.",
+       .min = 0, .max = hour},
+      {.key = "remote_write.max_samples_per_request", .type = Type::integer, .fallback = "50000",
+       .help = "Samples that are gathered into one request.", .min = 1, .max = 10'000'000},
+      {.key = "remote_write.max_wait", .type = Type::duration, .fallback = "100ms",
+       .help = "How long frames wait for company while another request runs.", .min = 0, .max = 10 * second},
+      {.key = "remote_write.basic_auth.username", .help = "User at the database."},
+      {.key = "remote_write.basic_auth.password_file", .help = "File with the password, read at each request."},
+      {.key = "remote_write.bearer_token_file", .help = "File with a token, read at each request."},
+      {.key = "remote_write.tls.ca", .help = "CA certificates (PEM); the system's if not set."},
+      {.key = "remote_write.tls.cert", .help = "Client certificate (PEM), with remote_write.tls.key."},
+      {.key = "remote_write.tls.key", .help = "Client key (PEM)."},
+      {.key = "remote_write.tls.insecure_skip_verify", .type = Type::flag, .fallback = "false",
+       .help = "Accept any certificate of the database."},
+      {.key = "queue.max_bytes", .type = Type::bytes, .fallback = "128MiB",
+       .help = "Readings that wait in memory; beyond, nodes are told to come back later.", .min = mib},
+      {.key = "job", .fallback = "godwit", .help = "Label job of every series; \"\" for none."},
+      {.key = "external_labels", .type = Type::list,
+       .help = "More labels for every series, each name=value."},
+      {.key = "max_future", .type = Type::duration, .fallback = "5m",
+       .help = "Samples that are further ahead of the relay's clock are dropped.", .min = 0, .max = day},
+      {.key = "max_age", .type = Type::duration, .fallback = "0s",
+       .help = "Samples that are older are dropped; 0s for no bound.", .min = 0, .max = 3650 * day},
+      {.key = "out_of_order", .type = Type::choice, .fallback = "auto",
+       .help = "Whether the database takes samples older than a series' last; auto is no.",
+       .choices = {"auto", "yes", "no"}},
+      {.key = "clock", .type = Type::choice, .fallback = "yes",
+       .help = "Whether nodes may take the time from this relay; auto asks the kernel if it is synchronised.",
+       .choices = {"auto", "yes", "no"}},
+      {.key = "http.listen", .fallback = ":9751",
+       .help = "Address of /metrics, /healthz and /readyz; \"\" switches it off."},
+      {.key = "log.level", .type = Type::choice, .fallback = "info", .help = "Least level shown.",
+       .choices = {"debug", "info", "warning", "error", "off"}},
+      {.key = "log.format", .type = Type::choice, .fallback = "text",
+       .help = "Lines for people or for machines.", .choices = {"text", "json"}},
+  };
+}
+// clang-format on
+
+std::string random_suffix() {
+  std::random_device device;
+  std::string bytes;
+  for (int i = 0; i < 4; ++i) bytes += static_cast<char>(device());
+  return to_hex(bytes);
+}
+
+bool is_label_name(std::string_view name) {
+  const auto is_letter = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+  };
+  return !name.empty() && is_letter(name.front()) && !name.starts_with("__") &&
+         std::all_of(name.begin(), name.end(),
+                     [&](char c) { return is_letter(c) || (c >= '0' && c <= '9'); });
+}
+
+Result<Labels> finalise_labels(const Settings& settings) {
+  Labels labels;
+  for (const auto& item : settings.list("external_labels")) {
+    const auto equals = item.find('=');
+    const std::string name = item.substr(0, equals);
+    if (equals == std::string::npos || !is_label_name(name) || !is_utf8(item)) {
+      return Error{ErrorCode::invalid, concat("external_labels: ", quote_for_message(item),
+                                              " is not of the form name=value")};
+    }
+    if (name == "instance" || name == "job") {
+      return Error{ErrorCode::invalid, concat("external_labels: ", name,
+                                              " is set by the relay (`job` has its own key)")};
+    }
+    labels.push_back({name, item.substr(equals + 1)});
+  }
+  return labels;
+}
+
+Result<HttpClientOptions> finalise_remote_write(const Settings& settings) {
+  HttpClientOptions http;
+  http.url = settings.text("remote_write.url");
+  if (Status status = check_http_url(http.url); !status) {
+    return status.error().with_prefix("remote_write.url");
+  }
+  http.timeout_ms = settings.integer("remote_write.timeout");
+  http.connect_timeout_ms = std::min(http.timeout_ms, http.connect_timeout_ms);
+  http.username = settings.text("remote_write.basic_auth.username");
+  http.password_file = settings.text("remote_write.basic_auth.password_file");
+  http.bearer_token_file = settings.text("remote_write.bearer_token_file");
+  http.ca_file = settings.text("remote_write.tls.ca");
+  http.cert_file = settings.text("remote_write.tls.cert");
+  http.key_file = settings.text("remote_write.tls.key");
+  http.insecure_skip_verify = settings.flag("remote_write.tls.insecure_skip_verify");
+  if (http.cert_file.empty() != http.key_file.empty()) {
+    return Error{ErrorCode::invalid,
+                 "remote_write.tls.cert and remote_write.tls.key must be set together"};
+  }
+  if (!http.username.empty() && !http.bearer_token_file.empty()) {
+    return Error{ErrorCode::invalid,
+                 "remote_write.basic_auth and remote_write.bearer_token_file exclude each other"};
+  }
+  return http;
+}
+
+Status finalise_database(const Settings& settings, RelaySettings& out) {
+  auto http = finalise_remote_write(settings);
+  if (!http) return http.error();
+  out.remote_write = std::move(*http);
+  out.connections = static_cast<std::size_t>(settings.integer("remote_write.connections"));
+  out.retry_for_ms = settings.integer("remote_write.retry_for");
+  out.max_samples_per_request =
+      static_cast<std::size_t>(settings.integer("remote_write.max_samples_per_request"));
+  out.max_wait_ms = settings.integer("remote_write.max_wait");
+  out.max_queue_bytes = static_cast<std::size_t>(settings.integer("queue.max_bytes"));
+  auto labels = finalise_labels(settings);
+  if (!labels) return labels.error();
+  out.target = {settings.text("job"), std::move(*labels)};
+  out.guards = {settings.integer("max_future"), settings.integer("max_age")};
+  out.out_of_order_ok = settings.text("out_of_order") == "yes";
+  return {};
+}
+
+}  // namespace
+
+// clang-format off
+std::vector<Setting> mqtt_settings_table() {
+  return {
+      {.key = "mqtt.url", .fallback = "mqtt://127.0.0.1:1883",
+       .help = "Broker: mqtt:// or mqtts:// host:port.", .required = true},
+      {.key = "mqtt.version", .type = Type::choice, .fallback = "5",
+       .help = "Protocol version.", .choices = {"5", "3.1.1"}},
+      {.key = "mqtt.client_id", .help = "Unique at the broker; made of name and a random part if not set."},
+      {.key = "mqtt.username", .help = "User at the broker."},
+      {.key = "mqtt.password", .help = "Password at the broker.", .secret = true},
+      {.key = "mqtt.password_file",
+       .help = "File with the password, read at each connect; wins over mqtt.password."},
+      {.key = "mqtt.keepalive", .type = Type::duration, .fallback = "20s",
+       .help = "A dead connection is noticed after about this time.", .min = 5 * second, .max = hour},
+      {.key = "mqtt.tls.ca", .help = "CA certificates (PEM); the system's if not set."},
+      {.key = "mqtt.tls.cert", .help = "Client certificate (PEM), with mqtt.tls.key."},
+      {.key = "mqtt.tls.key", .help = "Client key (PEM)."},
+  };
+}
+// clang-format on
+
+Result<MqttOptions> finalise_mqtt(const Settings& settings, const std::string& client) {
+  MqttOptions mqtt;
+  if (Status status = parse_mqtt_url(settings.text("mqtt.url"), mqtt); !status) {
+    return status.error().with_prefix("mqtt.url");
+  }
+  mqtt.version = settings.text("mqtt.version") == "5" ? 5 : 4;
+  mqtt.client_id = settings.text("mqtt.client_id");
+  if (mqtt.client_id.empty()) mqtt.client_id = concat(client, "-", random_suffix());
+  mqtt.username = settings.text("mqtt.username");
+  mqtt.password = settings.text("mqtt.password");
+  mqtt.password_file = settings.text("mqtt.password_file");
+  mqtt.keepalive_s = static_cast<int>(settings.integer("mqtt.keepalive") / 1000);
+  mqtt.tls.ca_file = settings.text("mqtt.tls.ca");
+  mqtt.tls.cert_file = settings.text("mqtt.tls.cert");
+  mqtt.tls.key_file = settings.text("mqtt.tls.key");
+  if (mqtt.tls.cert_file.empty() != mqtt.tls.key_file.empty()) {
+    return Error{ErrorCode::invalid, "mqtt.tls.cert and mqtt.tls.key must be set together"};
+  }
+  if (!mqtt.tls.enabled && !(mqtt.tls.ca_file.empty() && mqtt.tls.cert_file.empty())) {
+    return Error{ErrorCode::invalid,
+                 "mqtt.tls.* is set, but mqtt.url is not encrypted: write mqtts://"};
+  }
+  return mqtt;
+}
+
+std::vector<Setting> relay_settings_table() {
+  auto table = own_settings();
+  for (auto& setting : mqtt_settings_table()) table.push_back(std::move(setting));
+  std::sort(table.begin(), table.end(),
+            [](const Setting& a, const Setting& b) { return a.key < b.key; });
+  return table;
+}
+
+Result<RelaySettings> load_relay_settings(const std::string& path, const Environment& environment,
+                                          const std::string& host_name) {
+  const auto table = relay_settings_table();
+  const auto settings = Settings::load(table, path, environment);
+  if (!settings) return settings.error();
+
+  RelaySettings out;
+  out.name = settings->text("name").empty() ? host_name : settings->text("name");
+  auto mqtt = finalise_mqtt(*settings, concat("godwit-relay-", out.name));
+  if (!mqtt) return mqtt.error();
+  out.mqtt = std::move(*mqtt);
+  out.share_group = settings->text("mqtt.share_group");
+  if (out.share_group.find_first_of("/+#") != std::string::npos) {
+    return Error{ErrorCode::invalid, "mqtt.share_group must not contain '/', '+' or '#'"};
+  }
+  if (Status status = finalise_database(*settings, out); !status) return status.error();
+  const std::string clock = settings->text("clock");
+  using Trust = RelaySettings::ClockTrust;
+  out.clock = clock == "yes" ? Trust::yes : clock == "no" ? Trust::no : Trust::automatic;
+  out.http_listen = settings->text("http.listen");
+  const auto level = log::parse_level(settings->text("log.level"));
+  if (!level) return level.error();
+  const auto format = log::parse_format(settings->text("log.format"));
+  if (!format) return format.error();
+  out.log_level = *level;
+  out.log_format = *format;
+  return out;
+}
+
+}  // namespace godwit

@@ -1,0 +1,50 @@
+// Settings of godwit-relay: the table of keys (transport/settings.h) and the struct that main hands
+// to the relay. Everything in it has been checked.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "cloud/guards.h"
+#include "cloud/http_client.h"
+#include "cloud/write_request.h"
+#include "transport/log.h"
+#include "transport/mqtt_link.h"
+#include "transport/settings.h"
+
+namespace godwit {
+
+inline constexpr const char* default_relay_config = "/etc/godwit/relay.yaml";
+
+struct RelaySettings {
+  std::string name;  // of this relay, in its state message
+  MqttOptions mqtt;
+  std::string share_group;
+  HttpClientOptions remote_write;
+  std::size_t connections = 4;  // to the database, each with a thread
+  std::int64_t retry_for_ms = 10'000;
+  std::size_t max_samples_per_request = 50'000;
+  std::int64_t max_wait_ms = 100;
+  std::size_t max_queue_bytes = 128U << 20;
+  TargetLabels target;
+  GuardLimits guards;
+  bool out_of_order_ok = false;
+  enum class ClockTrust : std::uint8_t { automatic, yes, no };
+  ClockTrust clock = ClockTrust::yes;
+  std::string http_listen;  // empty: no server
+  log::Level log_level = log::Level::info;
+  log::Format log_format = log::Format::text;
+};
+
+std::vector<Setting> relay_settings_table();
+
+// `path` "" for no file. `host_name` is the default of `name`.
+Result<RelaySettings> load_relay_settings(const std::string& path, const Environment& environment,
+                                          const std::string& host_name);
+
+// The mqtt.* keys, for every program of the cloud; the client id begins with `client`.
+std::vector<Setting> mqtt_settings_table();
+Result<MqttOptions> finalise_mqtt(const Settings& settings, const std::string& client);
+
+}  // namespace godwit
