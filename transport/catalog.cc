@@ -60,6 +60,7 @@ constexpr MetricInfo table[] = {
     {"godwit_jtop_sample_age_seconds", gauge, "seconds", "Age of the data that the jtop service serves."},
     {"godwit_jtop_interval_seconds", gauge, "seconds", "Period at which the jtop service collects."},
     {"godwit_npu_error", gauge, "", "1 for each error that npu-smi reports instead of data, by reason."},
+    {"godwit_npu_fault_info", info, "", "Fault codes that an NPU reports while its health is not OK: code."},
 
     // Host, exactly as node_exporter names them.
     {"node_uname_info", gauge, "", "Kernel and node name, as uname says."},

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "edge/collector.h"
+#include "edge/collectors/npu_smi/npu_smi.h"
 
 namespace godwit {
 
@@ -13,6 +14,7 @@ namespace godwit {
 const std::vector<CollectorSpec>& collector_registry() {
   static const std::vector<CollectorSpec> registry = {
       // (begin specs)
+      {"npu_smi", "npu-smi info", false, npu_smi_defaults(), make_npu_smi},
       // (end specs)
   };
   return registry;

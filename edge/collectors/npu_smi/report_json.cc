@@ -137,6 +137,7 @@ struct Writer {
       json.end_array();
     }
     std::vector<std::string_view> keys;
+    keys.reserve(all.size());
     for (const auto* entry : all) keys.emplace_back(entry->key);
     std::sort(keys.begin(), keys.end());
     if (std::adjacent_find(keys.begin(), keys.end()) == keys.end()) {
