@@ -26,6 +26,9 @@ void append_big_endian(std::string& out, std::uint64_t value) {
   for (int shift = 56; shift >= 0; shift -= 8) out += static_cast<char>(value >> shift & 0xff);
 }
 
+// 0x00-0x7f: 0 to 127; 0xe0-0xff: -32 to -1.
+std::int64_t one_byte_integer(unsigned char c) { return c < 0x80 ? c : std::int64_t{c} - 256; }
+
 std::uint32_t narrow(std::size_t size) { return static_cast<std::uint32_t>(size); }
 
 }  // namespace
@@ -177,7 +180,7 @@ std::int64_t Reader::integer(std::int64_t min, std::int64_t max) {
   std::int64_t value = 0;
   if (c < 0x80 || c >= 0xe0) {
     ++at_;
-    value = static_cast<signed char>(c);
+    value = one_byte_integer(c);
   } else if (c >= 0xcc && c <= 0xd3) {
     ++at_;
     const std::size_t size = std::size_t{1} << (c & 3U);
@@ -200,7 +203,7 @@ std::int64_t Reader::integer(std::int64_t min, std::int64_t max) {
 void Reader::integers(std::int64_t* out, std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) {
     if (at_ != end_ && (*at_ < 0x80 || *at_ >= 0xe0)) {
-      out[i] = static_cast<signed char>(*at_++);
+      out[i] = one_byte_integer(*at_++);
     } else {
       out[i] = integer();
     }
@@ -300,7 +303,7 @@ bool FieldReader::next() {
 }
 
 Status FieldReader::finish(std::initializer_list<std::string_view> required) {
-  const Status status = reader_.finish();
+  Status status = reader_.finish();
   if (!status) return status;
   for (const std::string_view name : required) {
     if (std::find(seen_.begin(), seen_.begin() + seen_count_, name) ==
@@ -308,7 +311,7 @@ Status FieldReader::finish(std::initializer_list<std::string_view> required) {
       return Error{ErrorCode::invalid, concat("field '", name, "' is missing")};
     }
   }
-  return {};
+  return status;
 }
 
 }  // namespace godwit

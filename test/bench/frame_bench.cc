@@ -1,14 +1,14 @@
-// frame_bench TRACE.bin [SERIES]: payload bytes per sample and CPU per sample of frames of 1, 10,
-// 60 and 600 ticks. The trace is rows of SERIES (150) little-endian doubles, one per second, as
-// `trace_exporter.py bin` writes it.
+// frame_bench TRACE.bin SERIES.tsv: payload bytes and CPU per sample of frames of 1, 10, 60 and 600
+// ticks. Both files are what trace_exporter.py writes with `bin` (rows of little-endian doubles,
+// one per second) and `series`.
+#include <algorithm>
 #include <cstdio>
-#include <cstring>
+#include <cstdlib>
 #include <ctime>
-
-#include <malloc.h>
 
 #include "test/support/support.h"
 #include "test/transport/trace_frames.h"
+#include "transport/schema.h"
 #include "transport/text.h"
 
 using namespace godwit;
@@ -56,20 +56,38 @@ void measure(const std::vector<Frame>& frames, std::size_t ticks) {
               static_cast<double>(bytes) / static_cast<double>(samples), encode * ns, decode * ns);
 }
 
+// Lines of name, labels as Prometheus writes them, decimals, type; as `trace_exporter.py series`.
+std::vector<Series> read_series(const std::string& text) {
+  std::vector<Series> all;
+  for (const auto line : split_lines(text)) {
+    const auto fields = split(line, '\t');
+    Series series{std::string(fields[0]), {}, fields[3] == "counter" ? Kind::counter : Kind::gauge};
+    for (const auto label : split(fields[1], ',')) {
+      const auto parts = split(label, '"');  // name=, value, nothing
+      if (parts.size() == 3) {
+        series.labels.push_back(
+            {std::string(parts[0].substr(0, parts[0].size() - 1)), std::string(parts[1])});
+      }
+    }
+    std::sort(series.labels.begin(), series.labels.end());
+    all.push_back(std::move(series));
+  }
+  return all;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 2) {
-    std::fprintf(stderr, "usage: frame_bench TRACE.bin [SERIES]\n");
+  if (argc != 3) {
+    std::fprintf(stderr, "usage: frame_bench TRACE.bin SERIES.tsv\n");
     return 2;
   }
-  const std::size_t width = argc > 2 ? parse_int<std::size_t>(argv[2]).value_or(150) : 150;
   const std::string trace = test::read_file(argv[1]);
+  const auto series = read_series(test::read_file(argv[2]));
+  const std::string schema = encode_schema({}, series);
+  std::printf("schema, once: %zu bytes for %zu series\n", schema.size(), series.size());
   for (const std::size_t ticks : {1U, 10U, 60U, 600U}) {
-    measure(test::trace_frames(trace, width, ticks), ticks);
+    measure(test::trace_frames(trace, series.size(), ticks), ticks);
   }
-  const struct mallinfo2 heap = mallinfo2();
-  std::printf("heap in use at the end, trace included: %zu kB\n",
-              (heap.uordblks + heap.hblkhd) >> 10);
   return 0;
 }

@@ -5,6 +5,7 @@
 #include <catch2/catch.hpp>
 
 #include "test/transport/frame_samples.h"
+#include "transport/msgpack.h"
 
 using namespace godwit;
 using test::random_frame;
@@ -18,6 +19,44 @@ Frame one_tick(double value) {
   frame.times_ms = {1'795'000'000'000};
   frame.columns = {{value}};
   return frame;
+}
+
+// A frame message put together by hand, with `rest` behind its times.
+std::string by_hand(const std::vector<std::int64_t>& seqs, const std::vector<std::int64_t>& times,
+                    const std::string& rest, std::size_t fields = 7) {
+  std::string out;
+  Packer packer(out);
+  packer.map(fields);
+  packer.text("v");
+  packer.integer(1);
+  packer.text("s");
+  packer.id(1);
+  packer.text("i");
+  packer.id(2);
+  for (const auto& [name, steps] : {std::pair("q", seqs), std::pair("t", times)}) {
+    packer.text(name);
+    packer.array(steps.size());
+    packer.integers(steps.data(), steps.size());
+  }
+  return out + rest;
+}
+
+std::string codes_and_numbers(const std::string& codes, const std::vector<std::int64_t>& numbers) {
+  std::string out;
+  Packer packer(out);
+  packer.text("c");
+  packer.bytes(codes);
+  packer.text("d");
+  packer.array(numbers.size());
+  packer.integers(numbers.data(), numbers.size());
+  return out;
+}
+
+std::string refusal(const std::string& bytes) {
+  Frame frame;
+  const Status status = decode_frame(bytes, frame);
+  CHECK(frame.columns.capacity() <= 100);
+  return status ? "" : status.error().message;
 }
 
 }  // namespace
@@ -93,4 +132,55 @@ TEST_CASE("a damaged byte gives an error or a frame that keeps its invariants") 
       REQUIRE(same_bits(decoded, third));
     }
   }
+}
+
+TEST_CASE("a frame that announces too much is refused before memory is taken") {
+  using Catch::Contains;
+  const std::string none = codes_and_numbers("", {});
+  CHECK(refusal(by_hand({0, 1, 99'999}, {0, 0, 99'999}, none)).empty());
+  CHECK_THAT(refusal(by_hand({0, 1, 100'000}, {0}, none)), Contains("out of range"));
+  CHECK_THAT(refusal(by_hand({0, 1LL << 52, 99'999}, {0}, none)), Contains("out of range"));
+  CHECK_THAT(refusal(by_hand({0, 1, 99'999}, {0, 0, 99'999},
+                             codes_and_numbers(std::string(42, '\x10'), {1}))),
+             Contains("more values than allowed"));
+  CHECK_THAT(refusal(by_hand({0}, {0}, codes_and_numbers(std::string(50'001, '\x40'), {}))),
+             Contains("longer than allowed"));
+  CHECK_THAT(refusal(std::string(max_frame_bytes + 1, '\x80')), Contains("larger than"));
+}
+
+TEST_CASE("a frame that contradicts itself is refused") {
+  using Catch::Contains;
+  const auto columns = codes_and_numbers;
+  const std::string none = columns("", {});
+  CHECK_THAT(refusal(by_hand({0, 0, 1}, {0, 1, 1}, none)), Contains("out of range"));
+  CHECK_THAT(refusal(by_hand({0, 1, 1}, {0, -1, 1}, none)), Contains("out of range"));
+  CHECK_THAT(refusal(by_hand({-1}, {0}, none)), Contains("out of range"));
+  CHECK_THAT(refusal(by_hand({0, 1}, {0}, none)), Contains("pairs"));
+  CHECK_THAT(refusal(by_hand({0}, {0, 1, 1}, none)), Contains("another count of ticks"));
+  CHECK_THAT(refusal(by_hand({0}, {0}, columns("\x01", {}))), Contains("fewer numbers"));
+  CHECK_THAT(refusal(by_hand({0}, {0}, columns("\x01", {1, 2}))), Contains("more numbers"));
+  CHECK_THAT(refusal(by_hand({0}, {0}, columns("\x50", {1}))), Contains("does not know"));
+  CHECK_THAT(refusal(by_hand({0}, {0}, columns("\x30", {1}))), Contains("not a float 64"));
+  CHECK_THAT(refusal(by_hand({0, 1, 1}, {0, 1, 1}, columns("\x01", {1LL << 53, 1}))),
+             Contains("sum of integers"));
+  CHECK_THAT(refusal(by_hand({0}, {0}, columns("\x01", {(1LL << 53) + 1}))),
+             Contains("out of range"));
+  CHECK_THAT(refusal(by_hand({0}, {0}, none, 6)), Contains("fields are missing"));
+  CHECK_THAT(refusal(by_hand({0}, {0}, none, 8)), Contains("more fields"));
+}
+
+TEST_CASE("patterns that do not fit the ticks and columns are refused") {
+  using Catch::Contains;
+  const auto with_patterns = [](const std::string& pattern, const std::string& used) {
+    return refusal(by_hand({0, 1, 1}, {0, 1, 1},
+                           "\xa1m" + pattern + "\xa1p" + used + codes_and_numbers("\x01", {5}), 9));
+  };
+  CHECK(with_patterns("\x91\x91\x01", "\x91\x01").empty());
+  CHECK_THAT(with_patterns("\x91\x91\x03", "\x91\x01"), Contains("out of range"));
+  CHECK_THAT(with_patterns("\x91\x93\x01\x01\x01", "\x91\x01"), Contains("out of range"));
+  CHECK_THAT(with_patterns("\x91\x90", "\x91\x01"), Contains("without ticks"));
+  CHECK_THAT(with_patterns("\x91\x91\x01", "\x91\x02"), Contains("no such pattern"));
+  CHECK_THAT(with_patterns("\x91\x91\x01", "\x92\x01\x01"), Contains("another count of columns"));
+  const std::string empty_pattern("\x91\x92\x00\x02", 4);
+  CHECK_THAT(with_patterns(empty_pattern, "\x91\x01"), Contains("not marked so"));
 }
