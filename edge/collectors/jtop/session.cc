@@ -16,6 +16,9 @@ constexpr std::int64_t exchange_ms = 3000;
 constexpr std::int64_t first_backoff_ms = 1000;
 constexpr std::int64_t longest_backoff_ms = 30'000;
 constexpr int most_foreign_messages = 16;
+// The service stops collecting 3 s after the last message.
+constexpr std::int64_t pause_ms = 2800;
+constexpr std::int64_t orphan_check_ms = 60'000;
 
 void sleep_ms(std::int64_t ms) { std::this_thread::sleep_for(std::chrono::milliseconds(ms)); }
 
@@ -80,6 +83,7 @@ Status JtopSession::connect(std::int64_t deadline) {
 
 Status JtopSession::put(std::string_view message, std::int64_t deadline) {
   auto reply = jtop_call(connection_, queue_id_, "put", pickle_tuple({message}), deadline);
+  said_ms_ = steady_ms();
   if (reply) return {};
   connection_.close();
   return reply.error();
@@ -140,6 +144,29 @@ void JtopSession::take_back_answer() {
     }
   }
   if (message || message.error().code == ErrorCode::no_data) answer_owed_ = false;
+}
+
+// How many of some looks find a message on the queue. Messages are taken at once, so it is empty.
+int JtopSession::busy_looks(int looks, std::int64_t pause) {
+  int busy = 0;
+  for (int i = 0; i < looks && connection_.is_open(); ++i) {
+    auto size = jtop_call(connection_, queue_id_, "qsize", pickle_tuple({}), soon());
+    if (!size) {
+      if (size.error().code != ErrorCode::rejected) connection_.close();
+      return 0;
+    }
+    if (size->root().at(1).integer().value_or(0) > 0) ++busy;
+    sleep_ms(pause);
+  }
+  return busy;
+}
+
+// A client that died between request and answer leaves an {'init'} that the service passes round
+// for ever, at the price of a core. A message that a living client waits for is gone in no time, so
+// only what stays for a second is taken.
+void JtopSession::heal_queue() {
+  healed_ms_ = steady_ms();
+  if (busy_looks(5, 4) >= 2 && busy_looks(50, 20) >= 15) take_back_answer();
 }
 
 // True when there is data that differs from what was fetched before.
@@ -203,6 +230,7 @@ Status JtopSession::begin(std::int64_t deadline) {
       *there && uptime_ && options_.same_machine && age > -1 && age < 2 * options_.interval_s;
   if (Status status = exchange(); !status) return status;
   begun_ = true;
+  heal_queue();
   if (running) {
     accept(false);
     return {};
@@ -217,13 +245,22 @@ Status JtopSession::begin(std::int64_t deadline) {
 }
 
 Status JtopSession::refresh(std::int64_t deadline) {
+  const bool paused = !frozen_ && steady_ms() - said_ms_ > pause_ms;
   if (!frozen_) {
     if (Status status = put(pickle_dict({}), std::min(deadline, soon())); !status) return status;
   }
   auto changed = fetch(deadline);
   if (!changed) return changed.error();
+  if (paused) {
+    // What changed meanwhile may have changed long ago; only what comes now counts.
+    fresh_ = false;
+    changed = wait_for_change(std::min(deadline, steady_ms() + patience_ms() / 2));
+    if (!changed) return changed.error();
+    if (!*changed && !revived_) return revive(deadline);
+  }
   if (*changed) {
     accept(!fresh_);
+    if (steady_ms() - healed_ms_ > orphan_check_ms) heal_queue();
     return {};
   }
   if (steady_ms() - std::max(changed_ms_, asked_ms_) > patience_ms()) {
@@ -242,6 +279,7 @@ Status JtopSession::refresh(std::int64_t deadline) {
 Status JtopSession::revive(std::int64_t deadline) {
   revived_ = true;
   if (Status status = exchange(); !status) return status;
+  heal_queue();
   auto changed = wait_for_change(deadline);
   if (!changed) return changed.error();
   if (*changed) {

@@ -63,6 +63,8 @@ class JtopSession {
   Status exchange();
   Result<Pickle> take_message(double seconds);
   void take_back_answer();
+  int busy_looks(int looks, std::int64_t pause);
+  void heal_queue();
   Status begin(std::int64_t deadline);
   Status refresh(std::int64_t deadline);
   Status revive(std::int64_t deadline);
@@ -86,6 +88,8 @@ class JtopSession {
   JetsonReadings readings_;       // of data_
   std::int64_t changed_ms_ = 0;   // steady time at which the data last changed
   std::int64_t asked_ms_ = 0;     // steady time of the last exchange
+  std::int64_t said_ms_ = 0;      // of our last message on the queue
+  std::int64_t healed_ms_ = 0;    // of the last look for a lost answer
   bool fresh_ = false;            // data_ is of this session and recent
   bool revived_ = false;          // asked again since the data last changed
   bool frozen_ = false;           // and that did not help
