@@ -3,25 +3,25 @@
 #include <array>
 
 #include "edge/collector.h"
+#include "edge/collectors/jtop/jtop.h"
 #include "edge/collectors/npu_smi/npu_smi.h"
 
 namespace godwit {
 
 // One maker per source file in this folder: a plain function, so that a static library keeps it.
 // (begin makers)
-std::unique_ptr<Collector> make_jtop(const Host& host, const CollectorSettings& settings);
 // (end makers)
 
 const std::vector<CollectorSpec>& collector_registry() {
   static const std::vector<CollectorSpec> registry = {
       // (begin specs)
-      {"npu_smi", "npu-smi info", false, npu_smi_defaults(), make_npu_smi},
       {"jtop",
        "/run/jtop.sock (jtop.service of jetson_stats)",
        false,
        {true, std::chrono::milliseconds(1000), std::chrono::milliseconds(5000), "/run/jtop.sock",
         "", 10},
        make_jtop},
+      {"npu_smi", "npu-smi info", false, npu_smi_defaults(), make_npu_smi},
       // (end specs)
   };
   return registry;
