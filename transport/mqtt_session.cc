@@ -183,9 +183,10 @@ Status MqttSession::connect(const Address& address) {
 int MqttSession::fd() const { return mosquitto_socket(client_); }
 
 short MqttSession::poll_events() const {
-  // During a TLS handshake the library's wish to write does not end with the writing.
+  // Before CONNACK: once, to learn that TCP is up. During a TLS handshake the library's wish to
+  // write does not end with the writing, and would keep poll() from sleeping.
   const bool handshake = options_.tls.enabled && !connected_;
-  const bool write = handshake ? !tcp_up_ : mosquitto_want_write(client_);
+  const bool write = (!connected_ && !tcp_up_) || (!handshake && mosquitto_want_write(client_));
   return static_cast<short>(POLLIN | POLLRDHUP | (write ? POLLOUT : 0));
 }
 
@@ -300,7 +301,8 @@ Error MqttSession::failure(int rc, int system_error) const {
     if (!problem.empty()) return unavailable(problem);
     if (!first_error_.empty()) return unavailable(concat("TLS failed: ", first_error_));
   }
-  switch (rc) {
+  const bool reset = rc == MOSQ_ERR_ERRNO && (system_error == ECONNRESET || system_error == EPIPE);
+  switch (reset ? MOSQ_ERR_CONN_LOST : rc) {
     case MOSQ_ERR_ERRNO:
       return unavailable(system_message(system_error));
     case MOSQ_ERR_EAI:
@@ -309,7 +311,10 @@ Error MqttSession::failure(int rc, int system_error) const {
       return unavailable(concat("no sign of life within the keepalive of ", keepalive_s_, " s"));
     case MOSQ_ERR_SUCCESS:
     case MOSQ_ERR_CONN_LOST:
-      if (connected_) return unavailable("the connection was closed by the other side");
+      if (connected_)
+        return unavailable(
+            "the connection was closed by the other side (when this repeats, another client may "
+            "use the same client id)");
       return unavailable(
           concat("the connection was closed before CONNACK (the broker behind a proxy "
                  "is down, or does not speak MQTT ",
