@@ -1,7 +1,7 @@
 // The parts of MessagePack (msgpack.org, spec of 2013 with str, bin and float 64) that our messages
 // use. Packer writes through msgpack-c, which is confined to msgpack.cc. Reader is a pull reader of
-// our own: it allocates nothing, checks each count against what is left of the input, and is what
-// makes decoding of untrusted bytes bounded and fast.
+// our own (msgpack_reader.cc): it allocates nothing, checks each count against what is left of the
+// input, and is what makes decoding of untrusted bytes bounded and fast.
 #pragma once
 
 #include <array>
