@@ -178,6 +178,17 @@ void read_items(const Row::Cell& cell, const std::vector<LayoutColumn>& columns,
 
 }  // namespace
 
+bool is_rule(std::string_view line) {
+  return line.size() >= 3 && line.find_first_not_of("+-=| ") == std::string_view::npos &&
+         line.find_first_of("-=") != std::string_view::npos;
+}
+
+bool is_elision(std::string_view line) {
+  return (line.find("..") != std::string_view::npos ||
+          line.find("\xe2\x80\xa6") != std::string_view::npos) &&
+         line.find_first_not_of(".| \t\xe2\x80\xa6") == std::string_view::npos;
+}
+
 Row split_row(std::string_view line) {
   Row row;
   std::string_view inner = trim(line);

@@ -33,6 +33,10 @@ enum class Column : std::uint8_t {
   count
 };
 
+// "+----+" and the like; a line of dots where its author left lines out.
+bool is_rule(std::string_view line);
+bool is_elision(std::string_view line);
+
 // A number or word, or the two of "used / total".
 struct Item {
   std::string text, total;

@@ -39,17 +39,6 @@ bool is_bus(std::string_view text) {
   return (!text.empty() && is_hole(text)) || text.find(':') != std::string_view::npos;
 }
 
-bool is_rule(std::string_view line) {
-  return line.size() >= 3 && line.find_first_not_of("+-=| ") == std::string_view::npos &&
-         line.find_first_of("-=") != std::string_view::npos;
-}
-
-bool is_elision(std::string_view line) {
-  return (line.find("..") != std::string_view::npos ||
-          line.find("\xe2\x80\xa6") != std::string_view::npos) &&
-         line.find_first_not_of(".| \t\xe2\x80\xa6") == std::string_view::npos;
-}
-
 struct Layouts {
   Layout first, second;
 };
