@@ -69,7 +69,8 @@ std::vector<Series> read_series(const std::string& text) {
             {std::string(parts[0].substr(0, parts[0].size() - 1)), std::string(parts[1])});
       }
     }
-    std::sort(series.labels.begin(), series.labels.end());
+    std::sort(series.labels.begin(), series.labels.end(),
+              [](const Label& a, const Label& b) { return a.name < b.name; });
     all.push_back(std::move(series));
   }
   return all;

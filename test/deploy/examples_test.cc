@@ -84,7 +84,7 @@ void expect(std::string& out, const Frame& frame, const Language& language) {
   }
 }
 
-void check(Language language, const test::Mosquitto& broker) {
+void check(const Language& language, const test::Mosquitto& broker) {
   const test::TempDir folder;
   MqttOptions options;
   options.port = broker.port();
