@@ -101,6 +101,7 @@ int main(int argc, char** argv) {
   using namespace godwit;
   CLI::App app("Writes the readings of godwit-agents to a Prometheus remote-write database.",
                "godwit-relay");
+  app.fallthrough();  // options may stand behind the command, too
   app.set_version_flag("--version", std::string("godwit-relay ") + GODWIT_VERSION);
   std::string config;
   app.add_option("--config", config,
@@ -109,7 +110,6 @@ int main(int argc, char** argv) {
   app.add_subcommand("run", "Run until SIGTERM (the default)");
   const auto* check = app.add_subcommand("check", "Check the settings and exit");
   app.require_subcommand(0, 1);
-  app.fallthrough();
   CLI11_PARSE(app, argc, argv);
 
   if (config.empty() && access(default_relay_config, F_OK) == 0) config = default_relay_config;

@@ -1,6 +1,7 @@
 #include "test/support/prometheus.h"
 
 #include <cmath>
+#include <cstdlib>
 #include <stdexcept>
 
 #include <curl/curl.h>
@@ -90,7 +91,7 @@ std::vector<StoredSeries> Database::samples(const std::string& selector,
     series.labels = result.at("metric").get<std::map<std::string, std::string>>();
     for (const auto& value : result.at("values")) {
       series.samples.emplace_back(std::llround(value.at(0).get<double>() * 1000),
-                                  std::stod(value.at(1).get<std::string>()));
+                                  std::strtod(value.at(1).get<std::string>().c_str(), nullptr));
     }
     all.push_back(std::move(series));
   }

@@ -1,0 +1,47 @@
+#include "cloud/guards.h"
+
+#include <catch2/catch.hpp>
+
+namespace godwit {
+namespace {
+
+Frame make_frame(std::vector<std::int64_t> times) {
+  Frame frame;
+  for (std::size_t t = 0; t < times.size(); ++t) frame.seqs.push_back(t + 1);
+  frame.columns = {std::vector<double>(times.size(), 1), std::vector<double>(times.size(), 2)};
+  frame.times_ms = std::move(times);
+  return frame;
+}
+
+TEST_CASE("ticks outside the window go, with their samples counted by reason") {
+  Frame frame = make_frame({INT64_MIN, 899, 900, 1000, 1100, 1101, INT64_MAX});
+  frame.columns[1][0] = absent;
+  const DropCounts dropped = drop_unwanted_ticks(frame, 1000, {100, 100});
+  REQUIRE(dropped == DropCounts{{"too_old", 3}, {"future", 4}});
+  REQUIRE(frame.times_ms == std::vector<std::int64_t>{900, 1000, 1100});
+  REQUIRE(frame.seqs == std::vector<std::uint64_t>{3, 4, 5});
+  REQUIRE(frame.columns[0].size() == 3);
+}
+
+TEST_CASE("without a bound any age is right") {
+  Frame frame = make_frame({INT64_MIN, 0});
+  REQUIRE(drop_unwanted_ticks(frame, 1000, {100, 0}).empty());
+  REQUIRE(frame.ticks() == 2);
+}
+
+TEST_CASE("of ticks at one millisecond the first stays") {
+  Frame frame = make_frame({5, 5, 5, 6});
+  frame.columns[0] = {10, 11, 12, 13};
+  REQUIRE(drop_unwanted_ticks(frame, 5, {100, 0}) == DropCounts{{"same_time", 4}});
+  REQUIRE(frame.columns[0] == std::vector<double>{10, 13});
+}
+
+TEST_CASE("all of a frame may go") {
+  Frame frame = make_frame({500, 600});
+  REQUIRE(drop_unwanted_ticks(frame, 0, {100, 0}) == DropCounts{{"future", 4}});
+  REQUIRE(frame.ticks() == 0);
+  REQUIRE(frame.columns[0].empty());
+}
+
+}  // namespace
+}  // namespace godwit
