@@ -21,6 +21,33 @@ std::string duration_text(milliseconds value) {
                                    : concat(value.count(), "ms");
 }
 
+std::vector<Setting> mqtt_settings() {
+  return {
+      {.key = "mqtt.url",
+       .fallback = "mqtt://127.0.0.1:1883",
+       .help = "Broker: mqtt:// or mqtts:// host:port; \"\" only collects and stores."},
+      {.key = "mqtt.version",
+       .type = Type::choice,
+       .fallback = "5",
+       .help = "Protocol version.",
+       .choices = {"5", "3.1.1"}},
+      {.key = "mqtt.client_id", .help = "Unique at the broker; godwit-agent-<node> if not set."},
+      {.key = "mqtt.username", .help = "User at the broker."},
+      {.key = "mqtt.password", .help = "Password at the broker.", .secret = true},
+      {.key = "mqtt.password_file",
+       .help = "File with the password, read at each connect; wins over mqtt.password."},
+      {.key = "mqtt.keepalive",
+       .type = Type::duration,
+       .fallback = "20s",
+       .help = "A dead connection is noticed after about this time.",
+       .min = 5 * second,
+       .max = 3600 * second},
+      {.key = "mqtt.tls.ca", .help = "CA certificates (PEM); the system's if not set."},
+      {.key = "mqtt.tls.cert", .help = "Client certificate (PEM), with mqtt.tls.key."},
+      {.key = "mqtt.tls.key", .help = "Client key (PEM)."},
+  };
+}
+
 std::vector<Setting> common_settings() {
   return {
       {.key = "node.name",
@@ -58,28 +85,6 @@ std::vector<Setting> common_settings() {
        .help = "Readings that a power cut may cost at most; 0s syncs every commit.",
        .min = 0,
        .max = 600 * second},
-      {.key = "mqtt.url",
-       .fallback = "mqtt://127.0.0.1:1883",
-       .help = "Broker: mqtt:// or mqtts:// host:port; \"\" only collects and stores."},
-      {.key = "mqtt.version",
-       .type = Type::choice,
-       .fallback = "5",
-       .help = "Protocol version.",
-       .choices = {"5", "3.1.1"}},
-      {.key = "mqtt.client_id", .help = "Unique at the broker; godwit-agent-<node> if not set."},
-      {.key = "mqtt.username", .help = "User at the broker."},
-      {.key = "mqtt.password", .help = "Password at the broker.", .secret = true},
-      {.key = "mqtt.password_file",
-       .help = "File with the password, read at each connect; wins over mqtt.password."},
-      {.key = "mqtt.keepalive",
-       .type = Type::duration,
-       .fallback = "20s",
-       .help = "A dead connection is noticed after about this time.",
-       .min = 5 * second,
-       .max = 3600 * second},
-      {.key = "mqtt.tls.ca", .help = "CA certificates (PEM); the system's if not set."},
-      {.key = "mqtt.tls.cert", .help = "Client certificate (PEM), with mqtt.tls.key."},
-      {.key = "mqtt.tls.key", .help = "Client key (PEM)."},
       {.key = "publish.latest",
        .type = Type::flag,
        .fallback = "false",
@@ -200,6 +205,7 @@ Status finalise_mqtt(const Settings& settings, AgentSettings& out) {
 
 std::vector<Setting> agent_settings_table(const std::vector<CollectorSpec>& registry) {
   std::vector<Setting> table = common_settings();
+  for (auto& setting : mqtt_settings()) table.push_back(std::move(setting));
   for (const auto& spec : registry) add_collector_settings(spec, table);
   return table;
 }

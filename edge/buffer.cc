@@ -181,8 +181,7 @@ Status Buffer::choose_sync(std::int64_t boot_ms) {
   const bool due = !synced_boot_ms_ || boot_ms < *synced_boot_ms_ ||
                    boot_ms - *synced_boot_ms_ >= limits_.sync_interval_ms - 500;
   if (due != full_sync_) {
-    const Status status =
-        db_.execute(due ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL");
+    Status status = db_.execute(due ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL");
     if (!status) return status;
     full_sync_ = due;
   }

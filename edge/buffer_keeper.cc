@@ -55,7 +55,7 @@ Status copy_waiting_rows(Buffer& from, Buffer& to) {
   return {};
 }
 
-BufferKeeper::BufferKeeper(std::string path, const BufferLimits& limits)
+BufferKeeper::BufferKeeper(const std::string& path, const BufferLimits& limits)
     : BufferKeeper(path, limits, open_buffer(path, limits)) {}
 
 BufferKeeper::BufferKeeper(std::string path, const BufferLimits& limits, OpenedBuffer opened)

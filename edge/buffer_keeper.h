@@ -12,7 +12,7 @@ namespace godwit {
 
 class BufferKeeper {
  public:
-  BufferKeeper(std::string path, const BufferLimits& limits);
+  BufferKeeper(const std::string& path, const BufferLimits& limits);
 
   Buffer& buffer() { return buffer_; }
   // Why the buffer is in RAM though a file was asked for.

@@ -155,9 +155,11 @@ int dispatch(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   // Several threads that allocate little: one arena, and freed memory goes back.
+  // NOLINTBEGIN(concurrency-mt-unsafe): no other thread yet.
   mallopt(M_ARENA_MAX, 1);
   mallopt(M_TRIM_THRESHOLD, 128 << 10);
   mallopt(M_MMAP_THRESHOLD, 128 << 10);
+  // NOLINTEND(concurrency-mt-unsafe)
   try {
     return godwit::dispatch(argc, argv);
   } catch (const std::exception& error) {

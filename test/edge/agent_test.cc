@@ -1,0 +1,242 @@
+#include "edge/agent.h"
+
+#include <atomic>
+#include <thread>
+
+#include <catch2/catch.hpp>
+
+#include "test/edge/fake_relay.h"
+#include "test/fakes/loopback_link.h"
+#include "test/support/support.h"
+#include "transport/text.h"
+
+namespace godwit {
+namespace {
+
+using std::chrono::milliseconds;
+using test::eventually;
+using test::FakeRelay;
+using test::LoopbackBroker;
+using test::TempDir;
+
+// Counts its runs; can fail, be absent, or hang for a while.
+struct Source {
+  std::atomic<int> runs = 0;
+  std::atomic<int> at_once = 0;
+  std::atomic<bool> overlapped = false;
+  std::atomic<int> sleep_ms = 0;
+  std::atomic<int> failure = -1;  // ErrorCode
+};
+
+class TestCollector : public Collector {
+ public:
+  TestCollector(std::string name, Source& source) : name_(std::move(name)), source_(source) {}
+  Status collect(Batch& out) override {
+    if (++source_.at_once > 1) source_.overlapped = true;
+    std::this_thread::sleep_for(milliseconds(source_.sleep_ms));
+    out.add("node_load1", {{"from", name_}}, ++source_.runs);
+    --source_.at_once;
+    if (source_.failure >= 0) {
+      out.clear();
+      return Error{static_cast<ErrorCode>(source_.failure.load()), "told to fail"};
+    }
+    return {};
+  }
+
+ private:
+  std::string name_;
+  Source& source_;
+};
+
+CollectorSpec spec_of(std::string_view name, bool quick, Source& source) {
+  CollectorSpec spec;
+  spec.name = name;
+  spec.source = "a test";
+  spec.quick = quick;
+  spec.defaults.interval = milliseconds(100);
+  spec.defaults.deadline = milliseconds(200);
+  spec.make = [name, &source](const Host&, const CollectorSettings&) {
+    return std::make_unique<TestCollector>(std::string(name), source);
+  };
+  return spec;
+}
+
+struct Node {
+  TempDir dir;
+  LoopbackBroker broker;
+  Source quick, slow;
+  CollectorSpec quick_spec = spec_of("quick", true, quick);
+  CollectorSpec slow_spec = spec_of("slow", false, slow);
+  std::unique_ptr<FakeRelay> relay;
+  std::unique_ptr<Agent> agent;
+  std::thread thread;
+  bool publish_latest = false;
+  std::string listen;
+
+  void start(const std::string& boot_id = "boot") {
+    AgentSettings settings;
+    settings.node = "node-1";
+    settings.interval_ms = 100;
+    settings.flush_interval_ms = 300;
+    settings.buffer_path = dir.file("buffer.db");
+    settings.max_age_ms = 86'400'000;
+    settings.truth_log = dir.file("truth");
+    settings.publish_latest = publish_latest;
+    settings.http_listen = listen;
+    settings.collectors = {{&quick_spec, quick_spec.defaults}, {&slow_spec, slow_spec.defaults}};
+    AgentParts parts;
+    parts.clock_synchronised = [] { return true; };
+    parts.link = broker.make_link({.client_id = "agent"});
+    parts.boot_id = boot_id;
+    agent = std::make_unique<Agent>(std::move(settings), std::move(parts));
+    thread = std::thread([this] { REQUIRE(agent->run().ok()); });
+  }
+  void connect_relay() {
+    relay = std::make_unique<FakeRelay>(broker.make_link({.client_id = "relay"}));
+  }
+  bool relay_sees(const std::function<bool()>& condition) {
+    return eventually([&] {
+      relay->step(10);
+      return condition();
+    });
+  }
+  void stop() {
+    // The relay goes on answering while the agent says goodbye.
+    agent->stop();
+    std::atomic<bool> done = false;
+    std::thread joiner([&] {
+      thread.join();
+      done = true;
+    });
+    while (!done) {
+      if (relay) {
+        relay->step(10);
+      } else {
+        std::this_thread::sleep_for(milliseconds(10));
+      }
+    }
+    joiner.join();
+    if (relay) relay->step(10);
+    agent.reset();
+  }
+  ~Node() {
+    if (thread.joinable()) stop();
+  }
+  [[nodiscard]] std::size_t truth_ticks() const {
+    std::size_t count = 0;
+    const std::string truth = test::read_file(dir.file("truth"));
+    for (const auto line : split_lines(truth)) count += line.starts_with("{\"seq\":") ? 1 : 0;
+    return count;
+  }
+};
+
+TEST_CASE("readings of quick and slow collectors reach the relay, each with its own time") {
+  Node node;
+  node.connect_relay();
+  node.start();
+  REQUIRE(node.relay_sees([&] {
+    return node.relay->samples["node_load1{from=\"quick\"}"].size() >= 5 &&
+           node.relay->samples["node_load1{from=\"slow\"}"].size() >= 5;
+  }));
+  node.stop();
+  // The end flushed and delivered everything that was ever taken.
+  CHECK(node.relay->ticks() == node.truth_ticks());
+  CHECK(node.relay->repeated_ticks == 0);
+  CHECK(node.relay->samples["node_load1{from=\"quick\"}"].size() ==
+        static_cast<std::size_t>(node.quick.runs));
+  CHECK(node.relay->samples["godwit_collector_success{collector=\"quick\"}"].rbegin()->second == 1);
+  CHECK(node.relay->samples.contains("godwit_buffer_ticks"));
+  CHECK_FALSE(node.relay->statuses.back().online);
+  // Aligned to the interval: most moments have the same place within it.
+  std::map<std::int64_t, std::size_t> places;
+  for (const auto& [time, value] : node.relay->samples["node_load1{from=\"quick\"}"]) {
+    ++places[time % 100];
+  }
+  std::size_t most = 0;
+  for (const auto& [place, count] : places) most = std::max(most, count);
+  CHECK(most >= 3);
+}
+
+TEST_CASE("a hanging collector delays nobody, is told, and never runs twice at once") {
+  Node node;
+  node.slow.sleep_ms = 1000;
+  node.connect_relay();
+  node.start();
+  REQUIRE(node.relay_sees([&] { return node.slow.runs >= 2; }));
+  node.stop();
+  CHECK_FALSE(node.slow.overlapped);
+  CHECK(node.quick.runs >= 10);
+  bool told = false;
+  for (const auto& [time, value] :
+       node.relay->samples["godwit_collector_success{collector=\"slow\"}"]) {
+    told = told || value == 0;
+  }
+  CHECK(told);
+  CHECK_FALSE(node.relay->samples["node_load1{from=\"slow\"}"].empty());
+}
+
+TEST_CASE("a failing collector is told, one whose source does not exist is silent") {
+  Node node;
+  node.quick.failure = static_cast<int>(ErrorCode::io);
+  node.slow.failure = static_cast<int>(ErrorCode::no_data);
+  node.connect_relay();
+  node.start();
+  REQUIRE(node.relay_sees([&] {
+    return node.relay->samples["godwit_collector_success{collector=\"quick\"}"].size() >= 3;
+  }));
+  node.stop();
+  const auto& success = node.relay->samples["godwit_collector_success{collector=\"quick\"}"];
+  CHECK(success.rbegin()->second == 0);
+  CHECK(node.relay->samples.count("godwit_collector_success{collector=\"slow\"}") == 0);
+  CHECK(node.slow.runs <= 2);
+}
+
+TEST_CASE("what an earlier life stored and journalled is sent by the next one") {
+  Node node;
+  node.broker.down();
+  node.start();
+  REQUIRE(eventually([&] { return node.truth_ticks() >= 10; }));
+  node.stop();
+  const std::size_t before = node.truth_ticks();
+  node.broker.up();
+  node.connect_relay();
+  SECTION("in the same boot") { node.start(); }
+  SECTION("after a new boot") { node.start("boot-2"); }
+  REQUIRE(node.relay_sees([&] { return node.relay->ticks() > before + 5; }));
+  node.stop();
+  CHECK(node.relay->ticks() == node.truth_ticks());
+  CHECK(node.relay->seqs.size() == 1);
+  CHECK(node.relay->repeated_ticks == 0);
+}
+
+TEST_CASE("pages for the node: metrics, health, readiness; and the latest readings") {
+  Node node;
+  node.publish_latest = true;
+  const int port = test::free_port();
+  node.listen = concat("127.0.0.1:", port);
+  node.connect_relay();
+  node.start();
+  REQUIRE(node.relay_sees([&] { return node.relay->latest.size() >= 2; }));
+  const auto latest = decode_latest(node.relay->latest.at("godwit/v1/node-1/latest/quick"));
+  REQUIRE(latest.ok());
+  CHECK(latest->values.front().first == "node_load1{from=\"quick\"}");
+  CHECK(test::port_open(port));
+  node.stop();
+}
+
+TEST_CASE("a buffer file that is lost from under the agent costs no crash") {
+  Node node;
+  node.connect_relay();
+  node.start();
+  REQUIRE(node.relay_sees([&] { return node.relay->ticks() >= 5; }));
+  // Overwritten while in use.
+  test::write_file(node.dir.file("buffer.db"), std::string(40'000, '\x11'));
+  test::write_file(node.dir.file("buffer.db-wal"), std::string(40'000, '\x11'));
+  const std::size_t before = node.relay->ticks();
+  REQUIRE(node.relay_sees([&] { return node.relay->ticks() > before + 20; }));
+  node.stop();
+  CHECK(node.relay->statuses.size() >= 2);
+}
+
+}  // namespace
+}  // namespace godwit

@@ -1,0 +1,322 @@
+#include "edge/uplink.h"
+
+#include <catch2/catch.hpp>
+
+#include "edge/tick_gatherer.h"
+#include "test/edge/fake_relay.h"
+#include "test/fakes/loopback_link.h"
+#include "transport/text.h"
+#include "transport/topics.h"
+
+namespace godwit {
+namespace {
+
+using test::FakeRelay;
+using test::LoopbackBroker;
+
+constexpr std::int64_t y2026 = 1'795'000'000'000;
+
+// An uplink, a broker, a relay and a clock that only moves when told to.
+struct World {
+  std::int64_t boot_ms = 100'000;
+  std::int64_t wall_offset = y2026;
+  Clock clock_source = [this] { return TimePoint{wall_offset + boot_ms, boot_ms}; };
+  BootClock clock{"boot-now", clock_source};
+  Buffer buffer = std::move(*Buffer::open_in_memory({}));
+  LoopbackBroker broker;
+  std::unique_ptr<Link> link = broker.make_link({.client_id = "agent"});
+  Inbox<LinkEvent> inbox{10'000};
+  Uplink uplink{*link, clock, options()};
+  FakeRelay relay{broker.make_link({.client_id = "relay"})};
+  TickGatherer gatherer{"boot-now", TickJournal{}};
+
+  explicit World(bool connect = true) {
+    REQUIRE(gatherer.recover(buffer).ok());
+    if (connect) start();
+  }
+  void start() {
+    REQUIRE(uplink.subscribe().ok());
+    REQUIRE(link->start([this](LinkEvent&& e) { (void)inbox.push(std::move(e)); }).ok());
+  }
+  ~World() { link->stop(0); }
+
+  static UplinkOptions options() {
+    UplinkOptions options;
+    options.node = "node-1";
+    options.birth.boot_id = "boot-now";
+    options.random = [] { return 0.5; };
+    return options;
+  }
+
+  // `count` ticks of `width` series, one second apart, ending now.
+  void add_row(std::size_t count, std::size_t width = 3) {
+    for (std::size_t i = 0; i < count; ++i) {
+      std::vector<Sample> samples;
+      for (std::size_t s = 0; s < width; ++s) {
+        samples.push_back({{"metric", {{"i", std::to_string(s)}}, Kind::gauge}, value_at(s)});
+      }
+      REQUIRE(gatherer.add(samples, boot_ms, buffer).ok());
+      boot_ms += 1000;
+    }
+    REQUIRE(gatherer.flush(buffer).ok());
+    uplink.set_current_schema(*gatherer.schema());
+  }
+  [[nodiscard]] double value_at(std::size_t series) const {
+    return static_cast<double>(boot_ms) * 0.5 + static_cast<double>(series);
+  }
+
+  void step() {
+    relay.step();
+    for (const auto& event : inbox.wait(0)) uplink.on_event(event, buffer, boot_ms);
+    uplink.step(buffer, boot_ms);
+  }
+  void run(std::int64_t ms) {
+    for (const std::int64_t end = boot_ms + ms; boot_ms < end; boot_ms += 50) {
+      for (int i = 0; i < 4; ++i) step();
+    }
+  }
+
+  // Every sample of the metric is at its moment, with its value.
+  void check_all_right(std::size_t ticks, std::size_t width = 3) {
+    CHECK(relay.sample_count() == ticks * width);
+    for (std::size_t s = 0; s < width; ++s) {
+      const auto& values = relay.samples[concat("metric{i=\"", s, "\"}")];
+      CHECK(values.size() == ticks);
+      for (const auto& [wall, value] : values) {
+        const double expected = static_cast<double>(wall - wall_offset) * 0.5;
+        if (value != expected + static_cast<double>(s)) {
+          FAIL("series " << s << " at " << wall << ": " << value);
+        }
+      }
+    }
+  }
+};
+
+TEST_CASE("a row is delivered, released, and its schema was there first") {
+  World world;
+  world.clock.observe(true);
+  world.add_row(10);
+  world.run(200);
+  world.check_all_right(10);
+  CHECK(world.relay.schema_asks == 0);
+  CHECK(world.relay.frames == 1);
+  CHECK(world.relay.history_frames == 0);
+  CHECK(world.buffer.empty());
+  CHECK(world.uplink.stats().acked_ticks == 10);
+  REQUIRE_FALSE(world.relay.statuses.empty());
+  CHECK(world.relay.statuses.front().online);
+  CHECK(world.relay.statuses.front().backlog_ticks == 10);
+}
+
+TEST_CASE("a backlog goes in few large frames, marked as history") {
+  World world;
+  world.clock.observe(true);
+  world.broker.down();
+  for (int i = 0; i < 60; ++i) world.add_row(10, 150);
+  world.run(1000);
+  CHECK(world.relay.frames == 0);
+  world.broker.up();
+  // 60 rows, 600 ticks: within 2 s of the reconnect, far fewer frames than rows.
+  world.run(1000);
+  CHECK(world.buffer.empty());
+  CHECK(world.relay.frames <= 5);
+  CHECK(world.relay.history_frames >= 1);
+  world.check_all_right(600, 150);
+}
+
+TEST_CASE("drops, repeats and reordering lose nothing and store nothing twice") {
+  World world;
+  world.clock.observe(true);
+  world.broker.set_faults({.drop = 0.25, .duplicate = 0.25, .reorder = 0.25});
+  for (int i = 0; i < 40; ++i) {
+    world.add_row(5);
+    world.run(2000);
+    if (i % 10 == 3) world.broker.cut("agent");
+  }
+  world.broker.set_faults({});
+  world.broker.pump();
+  world.run(200'000);
+  CHECK(world.buffer.empty());
+  world.check_all_right(200);
+  CHECK(world.uplink.stats().resent_frames > 0);
+  CHECK(world.relay.out_of_order == 0);
+}
+
+TEST_CASE("without an ack the same frame is sent again, later and later, and nothing else") {
+  World world;
+  world.clock.observe(true);
+  world.relay.silent = true;
+  world.add_row(5);
+  world.add_row(5);
+  world.run(4000);
+  CHECK(world.relay.frames == 1);
+  world.run(2000);
+  CHECK(world.relay.frames == 2);
+  world.run(600'000);
+  CHECK(world.relay.frames > 10);
+  CHECK(world.relay.frames < 100);
+  CHECK(world.uplink.stats().acked_ticks == 0);
+  world.relay.silent = false;
+  world.run(120'000);
+  CHECK(world.buffer.empty());
+  world.check_all_right(10);
+}
+
+TEST_CASE("what the relay refuses for good is counted and does not hold up the rest") {
+  World world;
+  world.clock.observe(true);
+  world.relay.answers.push_back({.verdict = Verdict::rejected, .reason = "too_old"});
+  world.add_row(5);
+  world.run(200);
+  world.add_row(7);
+  world.run(200);
+  CHECK(world.buffer.empty());
+  CHECK(world.buffer.stats().dead_by_reason.at("too_old") == 5);
+  world.check_all_right(7);
+}
+
+TEST_CASE("a relay that lost the schemas asks and gets them") {
+  World world;
+  world.clock.observe(true);
+  world.add_row(5);
+  world.run(200);
+  world.relay.forget_schemas();
+  world.add_row(5);
+  world.run(200);
+  CHECK(world.relay.schema_asks >= 1);
+  CHECK(world.buffer.empty());
+  world.check_all_right(10);
+}
+
+TEST_CASE("a relay that asks for a schema without end is answered at a bounded pace") {
+  World world;
+  world.clock.observe(true);
+  for (int i = 0; i < 1000; ++i) {
+    world.relay.answers.push_back({.verdict = Verdict::need_schema, .schema = SchemaId{1}});
+  }
+  world.add_row(5);
+  world.run(60'000);
+  CHECK(world.relay.frames < 30);
+  world.relay.answers.clear();
+  world.run(120'000);
+  world.check_all_right(5);
+}
+
+TEST_CASE("retry_after is kept to") {
+  World world;
+  world.clock.observe(true);
+  world.relay.answers.push_back({.verdict = Verdict::retry_after, .retry_after_ms = 30'000});
+  world.add_row(5);
+  world.run(29'000);
+  CHECK(world.relay.frames == 1);
+  world.run(2000);
+  CHECK(world.relay.frames == 2);
+  CHECK(world.buffer.empty());
+}
+
+TEST_CASE("acks for something else change nothing") {
+  World world;
+  world.clock.observe(true);
+  world.relay.silent = true;
+  world.add_row(5);
+  world.run(100);
+  const std::uint64_t stream = world.buffer.epoch();
+  world.relay.node = "node-1";
+  world.relay.send_ack({.stream = stream, .seq = 4});
+  world.relay.send_ack({.stream = stream, .seq = 6});
+  world.relay.send_ack({.stream = stream, .seq = 1ULL << 40});
+  world.relay.send_ack({.stream = stream + 1, .seq = 5});
+  REQUIRE(world.relay.publish_down("no ack at all").ok());
+  REQUIRE(world.relay.publish_down("").ok());
+  world.run(100);
+  CHECK_FALSE(world.buffer.empty());
+  CHECK(world.uplink.stats().stale_acks == 4);
+  world.relay.send_ack({.stream = stream, .seq = 5});
+  world.relay.send_ack({.stream = stream, .seq = 5});
+  world.run(100);
+  CHECK(world.buffer.empty());
+}
+
+TEST_CASE("without a known wall time nothing is sent; the relay's live word helps") {
+  World world(false);
+  world.wall_offset = 0;  // 1970
+  world.relay.publish_state(y2026 - 9'000'000, true);
+  world.start();
+  world.add_row(5);
+  world.run(500);
+  CHECK(world.relay.frames == 0);
+  world.relay.publish_state(y2026 + world.boot_ms);
+  world.run(200);
+  CHECK(world.relay.frames == 1);
+  CHECK(world.uplink.take_clock_change());
+  world.wall_offset = y2026;  // what the readings' times must be by
+  const auto& values = world.relay.samples.at("metric{i=\"0\"}");
+  CHECK(values.size() == 5);
+  // The relay's word came some steps late.
+  CHECK(std::abs(values.begin()->first - (y2026 + 100'000)) <= 50);
+}
+
+TEST_CASE("rows of earlier boots get their boot's time, or are counted as undatable") {
+  World world;
+  world.clock.restore("boot-known", {y2026 - 5'000'000, BootClock::Quality::synchronised});
+  TickGatherer lost("boot-lost", TickJournal{});
+  TickGatherer known("boot-known", TickJournal{});
+  const std::vector<Sample> sample = {{{"metric", {}, Kind::gauge}, 7}};
+  lost.move_to(world.buffer);
+  REQUIRE(lost.add(sample, 1000, world.buffer).ok());
+  REQUIRE(lost.flush(world.buffer).ok());
+  known.move_to(world.buffer);
+  REQUIRE(known.add(sample, 2000, world.buffer).ok());
+  REQUIRE(known.flush(world.buffer).ok());
+  world.run(500);
+  // The present boot may still tell something: nothing is given up yet.
+  CHECK(world.buffer.stats().ticks == 2);
+  world.clock.observe(true);
+  world.run(500);
+  CHECK(world.buffer.empty());
+  CHECK(world.buffer.stats().dead_by_reason.at("undatable") == 1);
+  const auto& values = world.relay.samples.at("metric");
+  REQUIRE(values.size() == 1);
+  CHECK(values.begin()->first == y2026 - 5'000'000 + 2000);
+  CHECK(world.relay.history_frames == 1);
+}
+
+TEST_CASE("a small step back of the clock keeps times in order") {
+  World world;
+  world.clock.observe(true);
+  world.add_row(3);
+  world.run(100);
+  world.wall_offset -= 1500;
+  world.clock.observe(true);
+  world.add_row(3);
+  world.run(5000);
+  CHECK(world.buffer.empty());
+  const auto& values = world.relay.samples.at("metric{i=\"0\"}");
+  CHECK(values.size() == 6);
+  double last = 0;
+  for (const auto& [time, value] : values) {
+    CHECK(value > last);
+    last = value;
+  }
+}
+
+TEST_CASE("schemas that nothing needs any more are cleared from the broker") {
+  World world;
+  world.clock.observe(true);
+  world.add_row(2, 3);
+  world.run(200);
+  world.gatherer = TickGatherer("boot-now", TickJournal{});
+  world.gatherer.move_to(world.buffer);
+  world.add_row(2, 1);
+  world.run(200);
+  CHECK(world.relay.cleared_schemas == 0);
+  world.run(130'000);
+  CHECK(world.relay.cleared_schemas == 1);
+  world.add_row(2, 1);
+  world.run(200);
+  CHECK(world.buffer.empty());
+  CHECK(world.relay.schema_asks == 0);
+}
+
+}  // namespace
+}  // namespace godwit
