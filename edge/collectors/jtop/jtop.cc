@@ -39,7 +39,7 @@ class Jtop final : public Collector {
     const std::int64_t deadline =
         steady_ms() + std::max(settings_.deadline - spare_time, milliseconds(500)).count();
     const std::lock_guard lock(mutex_);
-    const Status status = session_.poll(deadline);
+    Status status = session_.poll(deadline);
     if (const JtopInit* service = session_.service(); service != nullptr && session_.sample_age()) {
       out.add_info("godwit_jtop_info", {{"version", service->version}});
       out.add("godwit_jtop_sample_age_seconds", *session_.sample_age());

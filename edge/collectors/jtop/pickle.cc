@@ -24,6 +24,18 @@ Status PickleReader::run() {
 }
 
 Status PickleReader::step(unsigned char opcode) {
+  using namespace std::string_view_literals;
+  const auto one_of = [opcode](std::string_view group) {
+    return group.find(static_cast<char>(opcode)) != std::string_view::npos;
+  };
+  if (one_of("JKMG\x8a\x8b"sv)) return step_number(opcode);
+  if (one_of("X\x8cUT\x8d"
+             "CB\x8e\x96"sv))
+    return step_text(opcode);
+  if (one_of("}])t\x85\x86\x87"
+             "aesu"sv))
+    return step_container(opcode);
+  if (one_of("hjqr\x94"sv)) return step_memo(opcode);
   switch (opcode) {
     case 0x80: {  // PROTO
       std::string_view version;
@@ -48,41 +60,6 @@ Status PickleReader::step(unsigned char opcode) {
       return push({PickleType::flag, 0, 0, {}, {}});
     case '0':
       return pop(1);
-    case 'J':
-    case 'K':
-    case 'M':
-    case 'G':
-    case 0x8a:
-    case 0x8b:
-      return step_number(opcode);
-    case 0x8c:
-    case 'X':
-    case 0x8d:
-    case 'U':
-    case 'T':
-    case 'C':
-    case 'B':
-    case 0x8e:
-    case 0x96:
-      return step_text(opcode);
-    case '}':
-    case ']':
-    case ')':
-    case 't':
-    case 0x85:
-    case 0x86:
-    case 0x87:
-    case 'a':
-    case 'e':
-    case 's':
-    case 'u':
-      return step_container(opcode);
-    case 'h':
-    case 'j':
-    case 'q':
-    case 'r':
-    case 0x94:
-      return step_memo(opcode);
     default:
       return step_class(opcode);
   }
