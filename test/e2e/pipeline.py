@@ -1,0 +1,360 @@
+"""The whole main job on loopback, for the end-to-end tests: broker, database, relay, agents, and a
+comparison of what an agent read (its truth log) with what the database returns.
+
+Everything runs in one temporary folder, on free ports, and is ended by pid."""
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.parse
+import urllib.request
+
+SOURCE = pathlib.Path(__file__).resolve().parents[2]
+BIN = pathlib.Path(os.environ.get("GODWIT_BIN", SOURCE / "build/dev/bin"))
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def eventually(condition, limit=30.0, what="the condition"):
+    end = time.monotonic() + limit
+    while True:
+        try:
+            result = condition()
+        except OSError:
+            result = None
+        if result:
+            return result
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {limit} s: {what}")
+        time.sleep(0.1)
+
+
+def http_get(url, timeout=30):
+    with urllib.request.urlopen(url, timeout=timeout) as reply:
+        return reply.read()
+
+
+class Process:
+    """A child with its output in a file; restartable with the same command line."""
+
+    def __init__(self, folder, name, argv, env=None):
+        self.name, self.argv, self.child = name, [str(a) for a in argv], None
+        self.log = pathlib.Path(folder) / f"{name}.log"
+        self.env = {**os.environ, **(env or {})}
+
+    def start(self):
+        with open(self.log, "ab") as out:
+            self.child = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL, stdout=out,
+                                          stderr=subprocess.STDOUT, env=self.env)
+        return self
+
+    def stop(self, how=signal.SIGTERM, limit=20):
+        """Ends it and returns the exit code (negative: signal)."""
+        if self.child is None:
+            return None
+        if self.child.poll() is None:
+            self.child.send_signal(how)
+            try:
+                self.child.wait(limit)
+            except subprocess.TimeoutExpired:
+                self.child.kill()
+                self.child.wait()
+                raise AssertionError(f"{self.name} did not stop within {limit} s\n{self.output()[-3000:]}")
+        code, self.child = self.child.returncode, None
+        return code
+
+    def output(self):
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+
+class TcpProxy:
+    """Passes a TCP port on. `cut()` closes all and refuses; `freeze()` keeps connections and passes
+    nothing, as a dead radio link does."""
+
+    def __init__(self, target):
+        self.target, self.port = target, free_port()
+        self.passing, self.frozen, self.pairs = True, False, []
+        self.lock = threading.Lock()
+        self.listener = socket.create_server(("127.0.0.1", self.port))
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                near, _ = self.listener.accept()
+                if not self.passing:
+                    near.close()
+                    continue
+                far = socket.create_connection(("127.0.0.1", self.target))
+            except OSError:
+                if self.listener.fileno() < 0:
+                    return
+                continue
+            with self.lock:
+                self.pairs.append((near, far))
+            for a, b in ((near, far), (far, near)):
+                threading.Thread(target=self._pump, args=(a, b), daemon=True).start()
+
+    def _pump(self, source, sink):
+        try:
+            while data := source.recv(65536):
+                while self.frozen:
+                    time.sleep(0.05)
+                sink.sendall(data)
+        except OSError:
+            pass
+        for s in (source, sink):
+            try:
+                s.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def cut(self):
+        self.passing = False
+        with self.lock:
+            for pair in self.pairs:
+                for s in pair:
+                    try:
+                        s.shutdown(socket.SHUT_RDWR)
+                    except OSError:
+                        pass
+            self.pairs.clear()
+
+    def freeze(self):
+        self.frozen = True
+
+    def mend(self):
+        self.frozen, self.passing = False, True
+
+    def close(self):
+        self.frozen = False
+        self.cut()
+        self.listener.close()
+
+
+def series_text(labels):
+    """name{a="b"} as the agent writes it, without the labels that the relay adds."""
+    def escape(value):
+        return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    own = sorted((k, v) for k, v in labels.items() if k not in ("__name__", "instance", "job"))
+    inside = ",".join(f'{k}="{escape(v)}"' for k, v in own)
+    return labels["__name__"] + (f"{{{inside}}}" if inside else "")
+
+
+class Prometheus:
+    kind = "prometheus"
+
+    def __init__(self, folder, name="prometheus"):
+        self.port = free_port()
+        self.data = pathlib.Path(folder) / name
+        config = pathlib.Path(folder) / f"{name}.yml"
+        config.write_text("global: {scrape_interval: 1h}\n")
+        self.write_url = f"http://127.0.0.1:{self.port}/api/v1/write"
+        self.process = Process(folder, name, [
+            "prometheus", f"--config.file={config}", f"--storage.tsdb.path={self.data}",
+            f"--web.listen-address=127.0.0.1:{self.port}", "--web.enable-remote-write-receiver",
+            "--query.max-samples=500000000", "--log.level=warn"])
+
+    def start(self):
+        self.process.start()
+        eventually(lambda: http_get(f"http://127.0.0.1:{self.port}/-/ready"), what="Prometheus ready")
+        return self
+
+    def stop(self, how=signal.SIGTERM):
+        return self.process.stop(how, limit=60)
+
+    def samples(self, node):
+        """{series text: {time in ms: value}} of everything stored of a node."""
+        query = urllib.parse.urlencode({"query": f'{{instance="{node}"}}[1d]', "time": time.time() + 3600})
+        reply = json.loads(http_get(f"http://127.0.0.1:{self.port}/api/v1/query?{query}", 120))
+        return {series_text(s["metric"]): {round(t * 1000): float(v) for t, v in s["values"]}
+                for s in reply["data"]["result"]}
+
+
+class VictoriaMetrics:
+    kind = "victoria-metrics"
+
+    def __init__(self, folder, name="victoria"):
+        self.port = free_port()
+        self.write_url = f"http://127.0.0.1:{self.port}/api/v1/write"
+        self.process = Process(folder, name, [
+            shutil.which("victoria-metrics") or "victoria-metrics-prod",
+            f"-storageDataPath={pathlib.Path(folder) / name}", f"-httpListenAddr=127.0.0.1:{self.port}",
+            "-retentionPeriod=1", "-loggerLevel=WARN"])
+
+    def start(self):
+        self.process.start()
+        eventually(lambda: http_get(f"http://127.0.0.1:{self.port}/health"), what="VictoriaMetrics ready")
+        return self
+
+    def stop(self, how=signal.SIGTERM):
+        return self.process.stop(how, limit=60)
+
+    def samples(self, node):
+        http_get(f"http://127.0.0.1:{self.port}/internal/force_flush")
+        match = urllib.parse.urlencode({"match[]": f'{{instance="{node}"}}'})
+        result = {}
+        for line in http_get(f"http://127.0.0.1:{self.port}/api/v1/export?{match}", 120).splitlines():
+            row = json.loads(line)
+            points = result.setdefault(series_text(row["metric"]), {})
+            for t, v in zip(row["timestamps"], row["values"]):
+                if t in points:
+                    points["twice"] = points.get("twice", 0) + 1
+                points[t] = float(v)
+        return result
+
+
+class Pipeline:
+    """with Pipeline() as p: p.agent("node-1"). Ends everything at the end of the block."""
+
+    def __init__(self, database=Prometheus):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="godwit-e2e-"))
+        self.parts = []
+        self.broker_port = free_port()
+        config = self.folder / "mosquitto.conf"
+        config.write_text(f"listener {self.broker_port} 127.0.0.1\nallow_anonymous true\n"
+                          "max_queued_messages 1000\nlog_type error\nlog_type warning\n")
+        mosquitto = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
+        self.broker = Process(self.folder, "mosquitto", [mosquitto, "-c", config])
+        self.proxy = TcpProxy(self.broker_port)
+        self.database = database(self.folder)
+
+    def __enter__(self):
+        try:
+            self.start_broker()
+            self.database.start()
+        except BaseException:
+            self.__exit__(*sys.exc_info())
+            raise
+        return self
+
+    def __exit__(self, kind, value, trace):
+        for part in reversed(self.parts):
+            try:
+                part.stop()
+            except AssertionError as error:
+                print(error, file=sys.stderr)
+        self.database.stop()
+        self.broker.stop()
+        self.proxy.close()
+        if kind is not None:
+            for log in sorted(self.folder.glob("*.log")):
+                text = log.read_text(errors="replace")
+                print(f"--- {log.name}\n{text[-4000:]}", file=sys.stderr)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def start_broker(self):
+        self.broker.start()
+        eventually(lambda: socket.create_connection(("127.0.0.1", self.broker_port)).close() is None,
+                   what="mosquitto listening")
+
+    def add(self, process):
+        self.parts.append(process)
+        return process
+
+    def relay(self, name="relay", **settings):
+        port = free_port()
+        config = self.folder / f"{name}.yaml"
+        config.write_text(
+            f"mqtt:\n  url: mqtt://127.0.0.1:{self.broker_port}\n"
+            f"remote_write:\n  url: {self.database.write_url}\n"
+            f"http:\n  listen: 127.0.0.1:{port}\n" + settings.get("extra", ""))
+        relay = self.add(Process(self.folder, name, [BIN / "godwit-relay", "run", "--config", config]))
+        relay.http = f"http://127.0.0.1:{port}"
+        relay.start()
+        eventually(lambda: http_get(relay.http + "/healthz"), what=f"{name} alive")
+        return relay
+
+    def agent(self, name, interval="200ms", flush="1s", extra="", collectors="", port=None, wait=True):
+        http_port = free_port()
+        config = self.folder / f"{name}.yaml"
+        config.write_text(
+            f"node:\n  name: {name}\ninterval: {interval}\nflush_interval: {flush}\n"
+            f"mqtt:\n  url: mqtt://127.0.0.1:{port or self.proxy.port}\n"
+            f"buffer:\n  path: {self.folder / name}.db\n"
+            f"http:\n  listen: 127.0.0.1:{http_port}\n"
+            f"truth_log: {self.folder / name}.truth\n{extra}"
+            + (f"collectors:\n{collectors}" if collectors else ""))
+        agent = self.add(Process(self.folder, name, [BIN / "godwit-agent", "run", "--config", config]))
+        agent.http, agent.config, agent.node = f"http://127.0.0.1:{http_port}", config, name
+        agent.start()
+        if wait:
+            eventually(lambda: http_get(agent.http + "/healthz"), what=f"{name} alive")
+        return agent
+
+    def jtop(self, profile="xavier-nx-4.2.7", *arguments):
+        path = self.folder / "jtop.sock"
+        sim = self.add(Process(self.folder, f"jtop-{profile}", [
+            sys.executable, SOURCE / "test/peers/jtop_sim.py", "--socket", path, "--profile", profile,
+            *arguments]))
+        sim.start()
+        eventually(path.exists, what="the jtop service's socket")
+        return path
+
+    def npu_smi(self, *captures):
+        """A program that prints the captures in turn, as npu-smi on an Ascend node would."""
+        path = self.folder / "npu-smi"
+        files = " ".join(f"'{SOURCE / 'test/fixtures/npu-smi' / c}'" for c in captures)
+        path.write_text(f"#!/bin/sh\nset -- {files}\nshift $(( $(date +%s) % $# ))\nexec cat \"$1\"\n")
+        path.chmod(0o755)
+        return path
+
+    def truth(self, node):
+        """What the agent read and sent: {series text: {time in ms: value}} and the number of ticks."""
+        ticks, times = {}, {}
+        for line in (self.folder / f"{node}.truth").read_text().splitlines():
+            entry = json.loads(line)
+            if "v" in entry:
+                ticks[entry["seq"]] = entry["v"]
+            else:
+                times.update(zip(entry["sent"], entry["t"]))
+        result = {}
+        for seq, values in ticks.items():
+            for series, value in values.items():
+                result.setdefault(series, {})[times.get(seq)] = float(value)
+        return result, ticks, times
+
+    def wait_delivered(self, agent, limit=60):
+        """Until the agent has nothing left that waits for delivery."""
+        def empty():
+            state = json.loads(http_get(agent.http + "/debug"))
+            return state["buffer"]["ticks"] == 0 and not state["uplink"]["in_flight"]
+        eventually(empty, limit, f"{agent.node} has delivered everything")
+
+    def compare(self, node, ticks_may_miss=0, tolerance=0.0):
+        """Every sample read must be stored with its millisecond and value, and nothing else. Returns
+        how many were compared."""
+        _, ticks, times = self.truth(node)
+        unsent = sorted(set(ticks) - set(times))
+        assert len(unsent) <= ticks_may_miss, f"{len(unsent)} of {len(ticks)} ticks never sent: {unsent[:10]}"
+        expected = {}
+        for seq, values in ticks.items():
+            if seq in times:
+                for series, value in values.items():
+                    expected.setdefault(series, {})[times[seq]] = float(value)
+        stored = self.database.samples(node)
+        count, wrong = 0, []
+        for series in sorted(set(expected) | set(stored)):
+            want, have = expected.get(series, {}), stored.get(series, {})
+            for t in set(want) | set(have):
+                if t not in want:
+                    wrong.append(f"never read: {series} at {t}")
+                elif t not in have:
+                    wrong.append(f"missing: {series} at {t}")
+                elif abs(have[t] - want[t]) > tolerance * abs(want[t]):
+                    wrong.append(f"{series} at {t}: read {want[t]!r}, stored {have[t]!r}")
+                else:
+                    count += 1
+        assert not wrong, f"{len(wrong)} samples differ of {count + len(wrong)}:\n" + "\n".join(wrong[:20])
+        return count
