@@ -311,7 +311,7 @@ class Pipeline:
         return path
 
     def truth(self, node):
-        """What the agent read and sent: {series text: {time in ms: value}} and the number of ticks."""
+        """What the agent read and sent: {seq: {series text: value}} and {seq: time in ms}."""
         ticks, times = {}, {}
         for line in (self.folder / f"{node}.truth").read_text().splitlines():
             entry = json.loads(line)
@@ -319,11 +319,7 @@ class Pipeline:
                 ticks[entry["seq"]] = entry["v"]
             else:
                 times.update(zip(entry["sent"], entry["t"]))
-        result = {}
-        for seq, values in ticks.items():
-            for series, value in values.items():
-                result.setdefault(series, {})[times.get(seq)] = float(value)
-        return result, ticks, times
+        return ticks, times
 
     def wait_delivered(self, agent, limit=60):
         """Until the agent has nothing left that waits for delivery."""
@@ -332,29 +328,39 @@ class Pipeline:
             return state["buffer"]["ticks"] == 0 and not state["uplink"]["in_flight"]
         eventually(empty, limit, f"{agent.node} has delivered everything")
 
-    def compare(self, node, ticks_may_miss=0, tolerance=0.0):
-        """Every sample read must be stored with its millisecond and value, and nothing else. Returns
-        how many were compared."""
-        _, ticks, times = self.truth(node)
-        unsent = sorted(set(ticks) - set(times))
+    def deliver_all(self, agent):
+        """Ends the agent, starts it again and waits until everything that the earlier lives read is
+        acknowledged. Returns the last seq of those lives. The agent is stopped at the end."""
+        code = agent.stop()
+        assert code == 0, f"exit code {code}\n{agent.output()[-2000:]}"
+        last = max(self.truth(agent.node)[0])
+        agent.start()
+        eventually(lambda: http_get(agent.http + "/healthz"), what=f"{agent.node} alive again")
+
+        def acknowledged():
+            state = json.loads(http_get(agent.http + "/debug"))
+            return state["uplink"]["acknowledged_seq"] >= last
+        eventually(acknowledged, 60, f"{agent.node}: tick {last} is acknowledged")
+        agent.stop()
+        return last
+
+    def compare(self, node, last, ticks_may_miss=0, tolerance=0.0):
+        """Every sample read up to tick `last` must be stored with its millisecond and value, and nothing
+        that was not read. Returns how many were compared."""
+        ticks, times = self.truth(node)
+        unsent = sorted(seq for seq in ticks if seq <= last and seq not in times)
         assert len(unsent) <= ticks_may_miss, f"{len(unsent)} of {len(ticks)} ticks never sent: {unsent[:10]}"
-        expected = {}
+        read, must = {}, set()
         for seq, values in ticks.items():
-            if seq in times:
-                for series, value in values.items():
-                    expected.setdefault(series, {})[times[seq]] = float(value)
-        stored = self.database.samples(node)
-        count, wrong = 0, []
-        for series in sorted(set(expected) | set(stored)):
-            want, have = expected.get(series, {}), stored.get(series, {})
-            for t in set(want) | set(have):
-                if t not in want:
-                    wrong.append(f"never read: {series} at {t}")
-                elif t not in have:
-                    wrong.append(f"missing: {series} at {t}")
-                elif abs(have[t] - want[t]) > tolerance * abs(want[t]):
-                    wrong.append(f"{series} at {t}: read {want[t]!r}, stored {have[t]!r}")
-                else:
-                    count += 1
-        assert not wrong, f"{len(wrong)} samples differ of {count + len(wrong)}:\n" + "\n".join(wrong[:20])
-        return count
+            for series, value in values.items() if seq in times else ():
+                read[series, times[seq]] = float(value)
+                if seq <= last:
+                    must.add((series, times[seq]))
+        stored = {(series, t): value for series, points in self.database.samples(node).items()
+                  for t, value in points.items()}
+        wrong = [f"missing: {key}" for key in must - set(stored)]
+        wrong += [f"never read: {key}" for key in set(stored) - set(read)]
+        wrong += [f"{key}: read {read[key]!r}, stored {value!r}" for key, value in stored.items()
+                  if key in read and abs(value - read[key]) > tolerance * abs(read[key])]
+        assert not wrong, f"{len(wrong)} samples differ, {len(must)} expected:\n" + "\n".join(sorted(wrong)[:20])
+        return len(must)
