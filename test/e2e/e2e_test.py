@@ -145,7 +145,7 @@ class MisuseTest(unittest.TestCase):
             p.relay()
             blocker = p.folder / "not-a-folder"
             blocker.write_text("")
-            agent = p.agent("n", 
+            agent = p.agent("n")
             agent.stop()
             config = agent.config.read_text().replace(str(p.folder / "n.db"), str(blocker / "n.db"))
             agent.config.write_text(config)
