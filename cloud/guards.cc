@@ -1,7 +1,7 @@
 #include "cloud/guards.h"
 
-#include <algorithm>
-#include <limits>
+#include <bit>
+#include <cstdint>
 #include <vector>
 
 namespace godwit {
@@ -12,6 +12,22 @@ const char* objection(std::int64_t time_ms, std::int64_t now_ms, const GuardLimi
   if (time_ms > now_ms + limits.max_future_ms) return "future";
   if (limits.max_age_ms > 0 && time_ms < now_ms - limits.max_age_ms) return "too_old";
   return nullptr;
+}
+
+// Moves the values of tick `from` to tick `to`, which has the same time; returns how many found
+// another value there. Collectors with a thread of their own may end in the same millisecond.
+std::uint64_t fold_tick(Frame& frame, std::size_t from, std::size_t to) {
+  std::uint64_t lost = 0;
+  for (auto& column : frame.columns) {
+    if (is_absent(column[from])) continue;
+    if (is_absent(column[to])) {
+      column[to] = column[from];
+    } else if (std::bit_cast<std::uint64_t>(column[from]) !=
+               std::bit_cast<std::uint64_t>(column[to])) {
+      ++lost;
+    }
+  }
+  return lost;
 }
 
 template <class T>
@@ -27,15 +43,15 @@ DropCounts drop_unwanted_ticks(Frame& frame, std::int64_t now_wall_ms, const Gua
   std::vector<std::size_t> kept;
   kept.reserve(frame.ticks());
   for (std::size_t t = 0; t < frame.ticks(); ++t) {
-    const char* reason = objection(frame.times_ms[t], now_wall_ms, limits);
-    if (reason == nullptr && !kept.empty() && frame.times_ms[kept.back()] == frame.times_ms[t]) {
-      reason = "same_time";
-    }
-    if (reason == nullptr) {
+    const char* const reason = objection(frame.times_ms[t], now_wall_ms, limits);
+    if (reason != nullptr) {
+      for (const auto& column : frame.columns) dropped[reason] += is_absent(column[t]) ? 0 : 1;
+    } else if (!kept.empty() && frame.times_ms[kept.back()] == frame.times_ms[t]) {
+      const std::uint64_t lost = fold_tick(frame, t, kept.back());
+      if (lost > 0) dropped["same_time"] += lost;
+    } else {
       kept.push_back(t);
-      continue;
     }
-    for (const auto& column : frame.columns) dropped[reason] += is_absent(column[t]) ? 0 : 1;
   }
   if (kept.size() == frame.ticks()) return dropped;
   keep_only(frame.seqs, kept);

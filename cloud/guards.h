@@ -18,8 +18,9 @@ struct GuardLimits {
 
 using DropCounts = std::map<std::string, std::uint64_t>;  // samples by reason
 
-// Removes whole ticks: "future", "too_old", and "same_time" for a tick at the millisecond of the
-// one before it, of which a series can hold only one. All of them may go.
+// Removes whole ticks, counted as "future" or "too_old", and folds ticks of the same millisecond
+// into one; a series can hold only one value there, so a second, different one is lost as
+// "same_time". All ticks may go.
 DropCounts drop_unwanted_ticks(Frame& frame, std::int64_t now_wall_ms, const GuardLimits& limits);
 
 }  // namespace godwit

@@ -15,9 +15,9 @@ namespace {
 
 constexpr std::size_t inbox_capacity = 256;
 constexpr std::int64_t longest_sleep_ms = 1000;
-// A tick that was taken at most so late is given the moment at which it was due: readings of /proc
-// take less, and even distances compress.
-constexpr std::int64_t punctual_ms = 100;
+// A tick that was taken at most so late is given the moment at which it was due: reading /proc
+// takes as long, and even distances compress.
+constexpr std::int64_t punctual_ms = 20;
 constexpr std::int64_t self_interval_ms = 10'000;
 constexpr std::int64_t expire_interval_ms = 60'000;
 constexpr std::int64_t show_interval_ms = 1000;
@@ -308,6 +308,12 @@ void Agent::expire(std::int64_t now_ms) {
   }
 }
 
+std::uint64_t Agent::delivered_seq() {
+  const auto oldest = buffer().oldest();
+  if (oldest && *oldest) return (*oldest)->first_seq - 1;
+  return gatherer_.last_seq() - gatherer_.gathered_ticks();
+}
+
 void Agent::show(std::int64_t now_ms) {
   show_due_ms_ = now_ms + show_interval_ms;
   std::string not_ready;
@@ -327,6 +333,7 @@ void Agent::show(std::int64_t now_ms) {
   json.member("clock", quality_name(clock_.offset().quality));
   json.member("stream", format_schema_id(buffer().epoch()));
   json.member("last_seq", gatherer_.last_seq());
+  json.member("delivered_seq", delivered_seq());
   json.member("buffer_path", buffer().path());
   json.member("waiting_ticks", stats.ticks + gatherer_.gathered_ticks());
   json.member("waiting_bytes", stats.bytes);

@@ -67,6 +67,8 @@ class Agent {
   void buffer_changed();
   void store_clock();
   void expire(std::int64_t now_ms);
+  // Everything up to this seq is in the database, or counted as given up.
+  std::uint64_t delivered_seq();
   void show(std::int64_t now_ms);
   void finish();
 

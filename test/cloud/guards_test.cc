@@ -29,11 +29,14 @@ TEST_CASE("without a bound any age is right") {
   REQUIRE(frame.ticks() == 2);
 }
 
-TEST_CASE("of ticks at one millisecond the first stays") {
+TEST_CASE("ticks of one millisecond become one, and a series keeps its first value there") {
   Frame frame = make_frame({5, 5, 5, 6});
-  frame.columns[0] = {10, 11, 12, 13};
-  REQUIRE(drop_unwanted_ticks(frame, 5, {100, 0}) == DropCounts{{"same_time", 4}});
+  frame.columns[0] = {10, 11, 10, 13};
+  frame.columns[1] = {absent, 20, absent, 21};
+  REQUIRE(drop_unwanted_ticks(frame, 5, {100, 0}) == DropCounts{{"same_time", 1}});
+  REQUIRE(frame.times_ms == std::vector<std::int64_t>{5, 6});
   REQUIRE(frame.columns[0] == std::vector<double>{10, 13});
+  REQUIRE(frame.columns[1] == std::vector<double>{20, 21});
 }
 
 TEST_CASE("all of a frame may go") {

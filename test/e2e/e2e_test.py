@@ -130,15 +130,14 @@ class MisuseTest(unittest.TestCase):
 
     def test_port_in_use(self):
         with socket.create_server(("127.0.0.1", 0)) as taken, Pipeline() as p:
+            p.relay()
             port = taken.getsockname()[1]
-            path = p.folder / "settings.yaml"
-            path.write_text(f"buffer: {{path: {p.folder}/b.db}}\nhttp: {{listen: '127.0.0.1:{port}'}}\n"
-                            "mqtt: {url: 'mqtt://127.0.0.1:1'}\n")
-            done = subprocess.run([BIN / "godwit-agent", "run", "--config", path], capture_output=True,
-                                  text=True, timeout=60, check=False)
-            self.assertNotEqual(done.returncode, 0)
-            self.assertIn(str(port), done.stderr)
-            self.assertIn("in use", done.stderr)
+            agent = p.agent("n", http_port=port, wait=False)
+            eventually(lambda: f"{port}" in agent.output() and "in use" in agent.output(),
+                       what="a line that names the port")
+            eventually(lambda: "godwit_collector_success" in str(p.database.samples("n").keys()),
+                       what="readings go on")
+            self.assertEqual(agent.stop(), 0)
 
     def test_spool_that_cannot_be_written(self):
         with Pipeline() as p:

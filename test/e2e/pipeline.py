@@ -276,8 +276,9 @@ class Pipeline:
         eventually(lambda: http_get(relay.http + "/healthz"), what=f"{name} alive")
         return relay
 
-    def agent(self, name, interval="200ms", flush="1s", extra="", collectors="", port=None, wait=True):
-        http_port = free_port()
+    def agent(self, name, interval="200ms", flush="1s", extra="", collectors="", port=None, http_port=None,
+              wait=True):
+        http_port = http_port or free_port()
         config = self.folder / f"{name}.yaml"
         config.write_text(
             f"node:\n  name: {name}\ninterval: {interval}\nflush_interval: {flush}\n"
@@ -322,10 +323,10 @@ class Pipeline:
         return ticks, times
 
     def wait_delivered(self, agent, limit=60):
-        """Until the agent has nothing left that waits for delivery."""
+        """Until the agent has delivered its backlog: only fresh ticks wait."""
         def empty():
             state = json.loads(http_get(agent.http + "/debug"))
-            return state["buffer"]["ticks"] == 0 and not state["uplink"]["in_flight"]
+            return state["last_seq"] - state["delivered_seq"] <= 20
         eventually(empty, limit, f"{agent.node} has delivered everything")
 
     def deliver_all(self, agent):
@@ -339,7 +340,7 @@ class Pipeline:
 
         def acknowledged():
             state = json.loads(http_get(agent.http + "/debug"))
-            return state["uplink"]["acknowledged_seq"] >= last
+            return state["delivered_seq"] >= last
         eventually(acknowledged, 60, f"{agent.node}: tick {last} is acknowledged")
         agent.stop()
         return last
