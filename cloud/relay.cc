@@ -249,10 +249,7 @@ void Relay::ignore(const char* reason, std::string_view topic, const std::string
   ++unlogged_;
   if (steady_ms() < next_log_ms_) return;
   log::warning("relay", "message ignored",
-               {{"reason", reason},
-                {"topic", quote_for_message(topic)},
-                {"detail", detail},
-                {"count", unlogged_}});
+               {{"reason", reason}, {"topic", topic}, {"detail", detail}, {"count", unlogged_}});
   unlogged_ = 0;
   next_log_ms_ = steady_ms() + log_interval_ms;
 }
