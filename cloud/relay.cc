@@ -15,6 +15,9 @@ namespace {
 constexpr std::size_t max_inbox_messages = 20'000;
 constexpr std::size_t max_inbox_bytes = 64U << 20;
 constexpr std::int64_t state_interval_ms = 10'000;
+// A node that was just born may have to learn the time before it can send: it need not wait for the
+// next turn. Many births share one answer.
+constexpr std::int64_t prompt_state_interval_ms = 1000;
 constexpr std::int64_t report_interval_ms = 1000;
 constexpr std::int64_t log_interval_ms = 10'000;
 constexpr std::int64_t busy_retry_ms = 500;   // the node's frame before this one is still under way
@@ -154,6 +157,9 @@ void Relay::on_status(std::string_view node, const Message& message) {
   const auto status = decode_status(message.payload);
   if (!status) return ignore("bad_status", message.topic, status.error().message);
   fleet_.on_status(node, *status);
+  if (status->online && !message.retained) {
+    next_state_ms_ = std::min(next_state_ms_, state_sent_ms_ + prompt_state_interval_ms);
+  }
 }
 
 void Relay::on_frame(std::string_view node, const Message& message) {
@@ -270,7 +276,8 @@ void Relay::publish_state() {
   // Not connected: it is published at the next connect.
   static_cast<void>(
       link_.publish(topics::relay, encode_relay_state(state), Qos::at_least_once, true));
-  next_state_ms_ = steady_ms() + state_interval_ms;
+  state_sent_ms_ = steady_ms();
+  next_state_ms_ = state_sent_ms_ + state_interval_ms;
 }
 
 void Relay::refresh_report() {

@@ -81,7 +81,8 @@ class Relay {
   RelayCounters counters_;
   std::minstd_rand random_;
   bool draining_ = false;
-  std::int64_t next_state_ms_ = 0;  // steady_ms(), as the next two
+  std::int64_t state_sent_ms_ = 0;  // steady_ms(), as the next three
+  std::int64_t next_state_ms_ = 0;
   std::int64_t next_report_ms_ = 0;
   std::int64_t next_log_ms_ = 0;
   std::uint64_t unlogged_ = 0;  // ignored messages since the last line

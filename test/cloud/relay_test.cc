@@ -323,6 +323,7 @@ TEST_CASE("the relay says that it is there, and who of the fleet is") {
   FakeAgent agent(w.link("n1"), "n1", series);
   std::mutex mutex;
   std::optional<RelayState> state;
+  int states = 0;
   const auto watcher = w.link("watcher");
   REQUIRE(watcher->subscribe(topics::relay, Qos::at_least_once));
   REQUIRE(watcher->start([&](LinkEvent&& event) {
@@ -330,6 +331,7 @@ TEST_CASE("the relay says that it is there, and who of the fleet is") {
     const auto decoded = decode_relay_state(event.message.payload);
     const std::lock_guard lock(mutex);
     if (decoded) state = *decoded;
+    states += decoded.ok() ? 1 : 0;
   }));
   REQUIRE(eventually([&] {
     const std::lock_guard lock(mutex);
@@ -338,6 +340,13 @@ TEST_CASE("the relay says that it is there, and who of the fleet is") {
   NodeStatus birth{true, "boot", 42, now_ms, "0.1.0", 17};
   agent.publish(topics::status("n1"), encode_status(birth), true);
   REQUIRE(relay.shows("godwit_node_online{node=\"n1\"} 1"));
+  // The newcomer is told the time at once, not at the next turn ten seconds later.
+  REQUIRE(eventually(
+      [&] {
+        const std::lock_guard lock(mutex);
+        return states >= 2;
+      },
+      std::chrono::seconds(5)));
   REQUIRE(relay.shows("godwit_node_backlog_ticks{node=\"n1\"} 17"));
   NodeStatus late_death{false, "boot", 41, 0, "", 0};
   agent.publish(topics::status("n1"), encode_status(late_death), true);
