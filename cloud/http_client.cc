@@ -81,8 +81,7 @@ class HttpClient {
 
     const CURLcode code = curl_easy_perform(handle_.get());
     if (code != CURLE_OK) {
-      const std::string text =
-          reason.front() != '\0' ? std::string(reason.c_str()) : curl_easy_strerror(code);
+      const char* text = reason.front() != '\0' ? reason.data() : curl_easy_strerror(code);
       return Error{code == CURLE_OPERATION_TIMEDOUT ? ErrorCode::timeout : ErrorCode::unavailable,
                    concat("POST ", options_.url, ": ", text)};
     }

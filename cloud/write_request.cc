@@ -137,9 +137,9 @@ Labels complete_labels(const Series& series, std::string_view node, const Target
   for (const auto& label : series.labels) {
     if (label.value.empty() || label.name == "__name__") continue;
     std::string name = label.name;
-    while (is_target_label(name, fixed)) name = "exported_" + name;
+    while (is_target_label(name, fixed)) name.insert(0, "exported_");
     // Two own labels can meet under one name only when a series has both x and exported_x.
-    while (name != label.name && is_target_label(name, series.labels)) name = "exported_" + name;
+    while (name != label.name && is_target_label(name, series.labels)) name.insert(0, "exported_");
     all.push_back({std::move(name), label.value});
   }
   std::sort(all.begin(), all.end());
