@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 #include <fstream>
+#include <iostream>
 #include <sstream>
 #include <stdexcept>
 #include <thread>
@@ -59,6 +60,16 @@ void write_file(const std::filesystem::path& path, std::string_view content) {
   std::ofstream out(path, std::ios::binary | std::ios::trunc);
   out << content;
   if (!out) throw std::runtime_error("cannot write " + path.string());
+}
+
+bool is_golden(std::string_view name, const std::string& text) {
+  const auto expected = test_path("golden") / name;
+  if (std::filesystem::exists(expected) && read_file(expected) == text) return true;
+  const auto actual = std::filesystem::path(GODWIT_BINARY_DIR) / "golden" / name;
+  write_file(actual, text);
+  std::cerr << "golden: not as expected; compare:\n  diff " << expected.string() << ' '
+            << actual.string() << '\n';
+  return false;
 }
 
 int free_port() {

@@ -33,6 +33,10 @@ std::filesystem::path test_path(std::string_view name);
 std::string read_file(const std::filesystem::path& path);
 void write_file(const std::filesystem::path& path, std::string_view content);
 
+// True when `text` is test/golden/<name>. If not, the text is left in <build>/golden/<name>, and
+// the test's output says so: whoever meant the change looks at it and copies it over.
+bool is_golden(std::string_view name, const std::string& text);
+
 // A TCP port of 127.0.0.1 that was free a moment ago.
 int free_port();
 bool port_open(int port);
