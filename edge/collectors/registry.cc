@@ -1,20 +1,28 @@
 // The hand-kept list of collectors, in the order of `once`. test/edge/registry_test.cc compares it
 // with the folder and with README.md, so a forgotten line fails.
-#include <array>
+#include <algorithm>
 
 #include "edge/collector.h"
+#include "edge/collectors/host_collectors.h"
 #include "edge/collectors/jtop/jtop.h"
 #include "edge/collectors/npu_smi/npu_smi.h"
 
 namespace godwit {
+namespace {
 
-// One maker per source file in this folder: a plain function, so that a static library keeps it.
-// (begin makers)
-// (end makers)
+using std::chrono::seconds;
+
+CollectorSettings every(seconds interval) {
+  CollectorSettings settings;
+  settings.interval = interval;
+  settings.deadline = std::min(interval, seconds(5));
+  return settings;
+}
+
+}  // namespace
 
 const std::vector<CollectorSpec>& collector_registry() {
   static const std::vector<CollectorSpec> registry = {
-      // (begin specs)
       {"jtop",
        "/run/jtop.sock (jtop.service of jetson_stats)",
        false,
@@ -22,7 +30,17 @@ const std::vector<CollectorSpec>& collector_registry() {
         "", 10},
        make_jtop},
       {"npu_smi", "npu-smi info", false, npu_smi_defaults(), make_npu_smi},
-      // (end specs)
+      {"cpu", "/proc/stat, cpufreq", true, every(seconds(1)), make_cpu},
+      {"memory", "/proc/meminfo, /proc/vmstat", true, every(seconds(1)), make_memory},
+      {"load", "/proc/loadavg, file-nr", true, every(seconds(1)), make_load},
+      {"disk", "/proc/diskstats", true, every(seconds(1)), make_disk},
+      {"filesystem", "/proc/1/mounts, statvfs", true, every(seconds(10)), make_filesystem},
+      {"network", "/proc/net, /sys/class/net", true, every(seconds(1)), make_network},
+      {"pressure", "/proc/pressure", true, every(seconds(1)), make_pressure},
+      {"thermal", "/sys/class/thermal", true, every(seconds(1)), make_thermal},
+      {"hwmon", "/sys/class/hwmon", false, every(seconds(10)), make_hwmon},
+      {"uname", "uname, /etc/os-release", true, every(seconds(60)), make_uname},
+      {"boottime", "/proc/stat, adjtimex", true, every(seconds(10)), make_boottime},
   };
   return registry;
 }
