@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
+#include <filesystem>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -10,6 +11,8 @@
 #include <vector>
 
 #include "edge/boot_clock.h"
+#include "edge/collectors/jtop/jtop.h"
+#include "edge/collectors/npu_smi/parse.h"
 #include "transport/catalog.h"
 #include "transport/clock.h"
 #include "transport/exposition.h"
@@ -217,6 +220,21 @@ int spool_command(const std::string& path, std::ostream& out, std::ostream& erro
   }
   print_counts("dropped", stats.dropped_ticks, out);
   print_counts("dead letters", stats.dead_by_reason, out);
+  return exit_ok;
+}
+
+int parse_command(const std::string& kind, const std::string& file, std::ostream& out,
+                  std::ostream& errors) {
+  // A file of the user's, not of the host under --root.
+  const auto content = Host().read_file(std::filesystem::absolute(file).string(), 16U << 20);
+  const auto parsed = !content            ? Result<std::string>(content.error())
+                      : kind == "npu-smi" ? parse_npu_smi_file(*content, file)
+                                          : parse_jtop_file(*content);
+  if (!parsed) {
+    errors << "godwit-agent: " << parsed.error().message << '\n';
+    return exit_failure;
+  }
+  out << *parsed << (parsed->ends_with('\n') ? "" : "\n");
   return exit_ok;
 }
 

@@ -1,5 +1,5 @@
-// What godwit-agent does besides running: once, spool. Each writes its answer to `out` and returns
-// the exit code. CLI11 stays in main.cc.
+// What godwit-agent does besides running: once, spool, parse. Each writes its answer to `out` and
+// returns the exit code. CLI11 stays in main.cc.
 #pragma once
 
 #include <ostream>
@@ -23,5 +23,10 @@ int once_command(const AgentSettings& settings, OnceFormat format, const std::st
 
 // What the buffer at `path` holds; may be in use by a running agent.
 int spool_command(const std::string& path, std::ostream& out, std::ostream& errors);
+
+// Prints what godwit-agent understands of a captured output, as JSON: `kind` "npu-smi" for the text
+// of npu-smi, "jtop" for a pickled reply of the jtop service.
+int parse_command(const std::string& kind, const std::string& file, std::ostream& out,
+                  std::ostream& errors);
 
 }  // namespace godwit

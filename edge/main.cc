@@ -25,6 +25,7 @@ struct Options {
   std::string format = "table";
   std::string collector;
   std::string spool_path;
+  std::string parse_kind, parse_file;
 };
 
 std::string host_name() {
@@ -131,10 +132,18 @@ int dispatch(int argc, char** argv) {
   CLI::App* const check_cmd = app.add_subcommand("check", "check the settings");
   CLI::App* const spool_cmd = app.add_subcommand("spool", "show what the buffer holds");
   spool_cmd->add_option("--path", options.spool_path, "buffer file; default: buffer.path");
+  CLI::App* const parse_cmd = app.add_subcommand("parse", "show what is understood of a capture");
+  parse_cmd->add_option("kind", options.parse_kind, "npu-smi or jtop")
+      ->required()
+      ->check(CLI::IsMember({"npu-smi", "jtop"}));
+  parse_cmd->add_option("file", options.parse_file, "the captured output")->required();
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? exit_ok : exit_config;
+  }
+  if (parse_cmd->parsed()) {
+    return parse_command(options.parse_kind, options.parse_file, std::cout, std::cerr);
   }
   auto settings = load(options);
   if (!settings) return complain(settings.error());
