@@ -15,6 +15,9 @@ constexpr std::int64_t longest_retry_after_ms = 600'000;
 constexpr std::int64_t clear_interval_ms = 60'000;
 // An ack that took longer tells nothing useful about the time.
 constexpr std::int64_t fresh_ack_ms = 5000;
+// After a broker's restart a relay may come back a moment later than the agent and miss the first
+// frame.
+constexpr std::int64_t first_timeout_ms = 1000;
 constexpr int quick_schema_answers = 3;
 
 }  // namespace
@@ -36,6 +39,7 @@ void Uplink::on_event(const LinkEvent& event, Buffer& buffer, std::int64_t now_m
     case LinkEvent::Type::connected:
       connected_ = true;
       birth_is_due_ = true;
+      fresh_connection_ = true;
       announced_.clear();
       retry_ms_ = now_ms;
       resend_.reset();
@@ -197,7 +201,9 @@ void Uplink::send(Buffer& buffer, std::int64_t now_ms) {
                {{"last_seq", flight.frame.last_seq}, {"times", flight.sends}});
   }
   const std::int64_t jitter = flight.sends > 0 ? resend_.next_ms() : 0;
-  flight.send_at_ms = now_ms + std::min(options_.ack_timeout_ms + jitter, options_.max_resend_ms);
+  const std::int64_t timeout = std::min(options_.ack_timeout_ms + jitter, options_.max_resend_ms);
+  flight.send_at_ms =
+      now_ms + (std::exchange(fresh_connection_, false) ? first_timeout_ms : timeout);
   flight.sent_ms = now_ms;
   ++flight.sends;
 }

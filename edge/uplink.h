@@ -106,6 +106,7 @@ class Uplink {
   std::int64_t stepped_ms_ = 0;
   bool connected_ = false;
   bool birth_is_due_ = false;
+  bool fresh_connection_ = false;  // nothing was sent on it yet
   bool clock_changed_ = false;
   UplinkStats stats_;
 };

@@ -1,0 +1,84 @@
+#include "edge/commands.h"
+
+#include <sstream>
+#include <thread>
+
+#include <catch2/catch.hpp>
+
+#include "test/support/support.h"
+
+namespace godwit {
+namespace {
+
+class Fixed : public Collector {
+ public:
+  Fixed(int sleep_ms, Status status) : sleep_ms_(sleep_ms), status_(std::move(status)) {}
+  Status collect(Batch& out) override {
+    std::this_thread::sleep_for(std::chrono::milliseconds(sleep_ms_));
+    if (status_) out.add("node_load1", 0.25);
+    return status_;
+  }
+
+ private:
+  int sleep_ms_;
+  Status status_;
+};
+
+CollectorSpec fixed(std::string_view name, bool quick, int sleep_ms, Status status = {}) {
+  CollectorSpec spec;
+  spec.name = name;
+  spec.source = "a test";
+  spec.quick = quick;
+  spec.defaults.deadline = std::chrono::milliseconds(100);
+  spec.make = [sleep_ms, status](const Host&, const CollectorSettings&) {
+    return std::make_unique<Fixed>(sleep_ms, status);
+  };
+  return spec;
+}
+
+TEST_CASE("once prints every reading, and for each silent collector why") {
+  const std::vector<CollectorSpec> specs = {
+      fixed("load", true, 0), fixed("gone", true, 0, Error{ErrorCode::no_data, "no such thing"}),
+      fixed("slow", false, 20), fixed("hanging", false, 1500)};
+  AgentSettings settings;
+  for (const auto& spec : specs) settings.collectors.push_back({&spec, spec.defaults});
+  std::ostringstream out;
+  std::ostringstream errors;
+  const auto format = GENERATE(OnceFormat::table, OnceFormat::prom, OnceFormat::json);
+  CHECK(once_command(settings, format, "", out, errors) == exit_ok);
+  CHECK(out.str().find("node_load1") != std::string::npos);
+  CHECK(out.str().find("0.25") != std::string::npos);
+  CHECK(errors.str().find("gone: no such thing\n") != std::string::npos);
+  CHECK(errors.str().find("hanging: no answer within 100 ms") != std::string::npos);
+  CHECK(errors.str().find("slow") == std::string::npos);
+
+  std::ostringstream one;
+  CHECK(once_command(settings, format, "gone", one, errors) == exit_failure);
+  CHECK(once_command(settings, format, "nonsense", one, errors) == exit_config);
+  // Let the hanging one end before its spec goes.
+  std::this_thread::sleep_for(std::chrono::milliseconds(1200));
+}
+
+TEST_CASE("spool shows what a buffer holds") {
+  const test::TempDir dir;
+  std::ostringstream out;
+  std::ostringstream errors;
+  CHECK(spool_command(dir.file("none.db"), out, errors) == exit_failure);
+  CHECK(errors.str().find("none.db") != std::string::npos);
+  auto buffer = Buffer::open(dir.file("b.db"), {});
+  REQUIRE(buffer.ok());
+  StoredFrame row;
+  row.first_seq = 1;
+  row.last_seq = 10;
+  row.ticks = 10;
+  row.boot_id = "boot";
+  row.bytes = "bytes";
+  REQUIRE(buffer->append(row).ok());
+  REQUIRE(buffer->put_boot({"boot", 1'795'000'000'000, 2}).ok());
+  CHECK(spool_command(dir.file("b.db"), out, errors) == exit_ok);
+  CHECK(out.str().find("waiting: 10 ticks in 1 frames, 5 bytes") != std::string::npos);
+  CHECK(out.str().find("boot boot: began 2026-11-18T") != std::string::npos);
+}
+
+}  // namespace
+}  // namespace godwit

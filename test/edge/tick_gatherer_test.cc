@@ -1,0 +1,198 @@
+#include "edge/tick_gatherer.h"
+
+#include <catch2/catch.hpp>
+
+#include "edge/buffer_keeper.h"
+#include "test/support/support.h"
+#include "transport/text.h"
+
+namespace godwit {
+namespace {
+
+using test::TempDir;
+
+std::vector<Sample> samples(std::size_t width, double value) {
+  std::vector<Sample> all;
+  for (std::size_t i = 0; i < width; ++i) {
+    all.push_back({{concat("m", i), {}, Kind::gauge}, value + static_cast<double>(i)});
+  }
+  return all;
+}
+
+TickJournal journal(const TempDir& dir) {
+  return std::move(*TickJournal::open(dir.file("ticks"), 64U << 10));
+}
+
+Buffer memory() { return std::move(*Buffer::open_in_memory({})); }
+
+// Every tick of the waiting rows: seq, boot time, values.
+struct Tick {
+  std::uint64_t seq;
+  std::int64_t boot_ms;
+  std::vector<double> values;
+};
+std::vector<Tick> ticks_of(Buffer& buffer) {
+  std::vector<Tick> all;
+  const auto rows = buffer.peek(0, UINT64_MAX, UINT64_MAX);
+  for (const auto& row : *rows) {
+    Frame frame;
+    REQUIRE(decode_frame(row.bytes, frame).ok());
+    CHECK(row.first_seq == frame.first_seq());
+    CHECK(row.last_seq == frame.last_seq());
+    CHECK(row.ticks == frame.ticks());
+    CHECK(frame.stream == buffer.epoch());
+    CHECK(buffer.schema(row.schema)->has_value());
+    for (std::size_t t = 0; t < frame.ticks(); ++t) {
+      Tick tick{frame.seqs[t], frame.times_ms[t], {}};
+      for (const auto& column : frame.columns) tick.values.push_back(column[t]);
+      all.push_back(std::move(tick));
+    }
+  }
+  return all;
+}
+
+TEST_CASE("ticks become one row per flush, numbered without gaps") {
+  Buffer buffer = memory();
+  TickGatherer gatherer("boot", TickJournal{});
+  gatherer.move_to(buffer);
+  for (int i = 0; i < 5; ++i) REQUIRE(gatherer.add(samples(3, i), i * 1000, buffer).ok());
+  CHECK(buffer.empty());
+  REQUIRE(gatherer.flush(buffer).ok());
+  REQUIRE(gatherer.flush(buffer).ok());  // nothing left
+  // A new series extends the schema within a row.
+  REQUIRE(gatherer.add(samples(3, 5), 5000, buffer).ok());
+  REQUIRE(gatherer.add(samples(4, 6), 6000, buffer).ok());
+  // A reading that is a moment older does not turn time back.
+  REQUIRE(gatherer.add(samples(3, 7), 5900, buffer).ok());
+  REQUIRE(gatherer.flush(buffer).ok());
+  CHECK(buffer.stats().rows == 2);
+  const auto ticks = ticks_of(buffer);
+  REQUIRE(ticks.size() == 8);
+  for (std::size_t i = 0; i < ticks.size(); ++i) CHECK(ticks[i].seq == i + 1);
+  CHECK(is_absent(ticks[5].values[3]));
+  CHECK(ticks[6].values[3] == 9);
+  CHECK(ticks[7].boot_ms == 6000);
+}
+
+TEST_CASE("what was journalled and not flushed comes back, once") {
+  const TempDir dir;
+  Buffer buffer = memory();
+  {
+    TickGatherer gatherer("boot-1", journal(dir));
+    REQUIRE(*gatherer.recover(buffer) == 0);
+    for (int i = 0; i < 3; ++i) REQUIRE(gatherer.add(samples(2, i), i, buffer).ok());
+    REQUIRE(gatherer.flush(buffer).ok());
+    for (int i = 3; i < 7; ++i) {
+      REQUIRE(gatherer.add(samples(i > 4 ? 3 : 2, i), i, buffer).ok());
+    }
+    // Killed here.
+  }
+  TickGatherer next("boot-2", journal(dir));
+  REQUIRE(*next.recover(buffer) == 4);
+  REQUIRE(next.add(samples(2, 7), 7, buffer).ok());
+  REQUIRE(next.flush(buffer).ok());
+  const auto ticks = ticks_of(buffer);
+  REQUIRE(ticks.size() == 8);
+  for (std::size_t i = 0; i < ticks.size(); ++i) {
+    CHECK(ticks[i].seq == i + 1);
+    CHECK(ticks[i].values[0] == static_cast<double>(i));
+  }
+  CHECK((*buffer.peek(0, UINT64_MAX, UINT64_MAX))[1].boot_id == "boot-1");
+  TickGatherer third("boot-2", journal(dir));
+  CHECK(*third.recover(buffer) == 0);
+}
+
+TEST_CASE("a crash between storing a row and starting the journal over repeats nothing") {
+  const TempDir dir;
+  Buffer buffer = memory();
+  std::string journal_bytes;
+  {
+    TickGatherer gatherer("boot", journal(dir));
+    REQUIRE(gatherer.recover(buffer).ok());
+    for (int i = 0; i < 3; ++i) REQUIRE(gatherer.add(samples(2, i), i, buffer).ok());
+    journal_bytes = test::read_file(dir.file("ticks"));
+    REQUIRE(gatherer.flush(buffer).ok());
+  }
+  test::write_file(dir.file("ticks"), journal_bytes);
+  TickGatherer next("boot", journal(dir));
+  CHECK(*next.recover(buffer) == 0);
+  CHECK(ticks_of(buffer).size() == 3);
+}
+
+TEST_CASE("a journal of another stream is numbered anew") {
+  const TempDir dir;
+  {
+    Buffer ram = memory();
+    TickGatherer gatherer("boot", journal(dir));
+    REQUIRE(gatherer.recover(ram).ok());
+    for (int i = 0; i < 3; ++i) REQUIRE(gatherer.add(samples(2, i), i, ram).ok());
+  }
+  Buffer buffer = memory();
+  buffer.skip_seqs(100);
+  TickGatherer next("boot", journal(dir));
+  // The schemas went with the RAM: the ticks come back all the same.
+  REQUIRE(*next.recover(buffer) == 3);
+  const auto rows = buffer.peek(0, UINT64_MAX, UINT64_MAX);
+  CHECK(rows->front().first_seq == 101);
+  CHECK(rows->back().last_seq == 103);
+}
+
+TEST_CASE("ticks that are gathered move to another buffer under its numbers") {
+  Buffer first = memory();
+  Buffer second = memory();
+  second.skip_seqs(50);
+  TickGatherer gatherer("boot", TickJournal{});
+  gatherer.move_to(first);
+  for (int i = 0; i < 3; ++i) REQUIRE(gatherer.add(samples(2, i), i, first).ok());
+  gatherer.move_to(second);
+  REQUIRE(gatherer.flush(second).ok());
+  const auto ticks = ticks_of(second);
+  REQUIRE(ticks.size() == 3);
+  CHECK(ticks.front().seq == 51);
+}
+
+TEST_CASE("rows that waited in RAM move to the file when it works again") {
+  Buffer ram = memory();
+  Buffer file = memory();
+  file.skip_seqs(9);
+  TickGatherer gatherer("boot", TickJournal{});
+  gatherer.move_to(ram);
+  for (int i = 0; i < 4; ++i) {
+    REQUIRE(gatherer.add(samples(2, i), i, ram).ok());
+    if (i % 2 == 1) REQUIRE(gatherer.flush(ram).ok());
+  }
+  REQUIRE(ram.put_boot({"boot", 1234, 2}).ok());
+  REQUIRE(copy_waiting_rows(ram, file).ok());
+  CHECK(ram.empty());
+  const auto ticks = ticks_of(file);
+  REQUIRE(ticks.size() == 4);
+  CHECK(ticks.front().seq == 10);
+  CHECK(ticks.back().seq == 13);
+  CHECK(file.boots()->front().offset_ms == 1234);
+}
+
+TEST_CASE("the keeper falls back to RAM and returns to the file") {
+  const TempDir dir;
+  std::filesystem::create_directories(dir.path() / "buffer.db");  // in the way
+  BufferKeeper keeper(dir.file("buffer.db"), {});
+  REQUIRE(keeper.trouble());
+  TickGatherer gatherer("boot", TickJournal{});
+  gatherer.move_to(keeper.buffer());
+  REQUIRE(gatherer.add(samples(2, 1), 1, keeper.buffer()).ok());
+  REQUIRE(gatherer.flush(keeper.buffer()).ok());
+  CHECK_FALSE(keeper.retry(1000));
+  std::filesystem::remove(dir.path() / "buffer.db");
+  CHECK_FALSE(keeper.retry(2000));  // not before the minute is over
+  REQUIRE(keeper.retry(100'000));
+  CHECK_FALSE(keeper.trouble());
+  CHECK_FALSE(keeper.buffer().in_memory());
+  CHECK(ticks_of(keeper.buffer()).size() == 1);
+  // A write that fails for good: RAM again, and the file keeps what it has.
+  keeper.replace(Error{ErrorCode::io, "told to fail"}, 100'000);
+  CHECK(keeper.buffer().in_memory());
+  REQUIRE(keeper.retry(200'000));
+  CHECK(ticks_of(keeper.buffer()).size() == 1);
+}
+
+}  // namespace
+}  // namespace godwit
