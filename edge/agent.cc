@@ -196,7 +196,7 @@ void Agent::collect_due(std::int64_t now_ms) {
     self_due_ms_ = (now_ms / self_interval_ms + 1) * self_interval_ms;
     take_self_readings(tick);
   }
-  take_tick(std::move(tick), now_ms - due_ms <= punctual_ms ? due_ms : now_ms);
+  take_tick(std::move(tick), due_ms >= now_ms - punctual_ms ? due_ms : now_ms);
 }
 
 void Agent::conclude(CollectorResult&& result, Batch& tick) {
