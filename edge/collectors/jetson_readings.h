@@ -1,8 +1,9 @@
 // What a Jetson says about itself, whichever way it was read (jtop service or sysfs), in base
 // units, and its one translation into canonical series. Filled by collectors/jtop and
-// collectors/tegra.cc, so that both publish the same names and labels.
+// collectors/tegra, so that both publish the same names and labels.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -15,6 +16,17 @@
 namespace godwit {
 
 using MaybeNumber = std::optional<double>;
+
+// `value` times `factor`. Divides where the factor is a fraction: 208 / 1000 is the double nearest
+// to 0.208, and decimals are cheap on the wire; 208 * 0.001 is another number.
+inline double in_base_unit(double value, double factor) {
+  return factor < 1 ? value / std::round(1 / factor) : value * factor;
+}
+
+// What was computed, without digits that mean nothing: 1 - 0.93 is 0.07.
+inline double rounded(double value, double steps_per_unit) {
+  return std::round(value * steps_per_unit) / steps_per_unit;
+}
 
 struct JetsonCore {
   int index = 0;

@@ -13,7 +13,7 @@ std::size_t bounded(std::size_t count) { return std::min<std::size_t>(count, 512
 MaybeNumber scaled(PickleValue value, double factor) {
   const auto number = value.number();
   if (!number) return std::nullopt;
-  return *number * factor;
+  return in_base_unit(*number, factor);
 }
 
 MaybeNumber percent(PickleValue value) {
