@@ -34,7 +34,7 @@ struct CollectorSettings {
   bool enabled = true;
   std::chrono::milliseconds interval{1000};
   std::chrono::milliseconds deadline{1000};
-  std::string socket;              // jtop: path of the service's socket
+  std::string socket;              // jtop, tegra: path of the service's socket
   std::string command;             // npu_smi: program to run
   std::size_t max_processes = 10;  // largest processes to report, where a collector reports them
 };

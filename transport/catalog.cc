@@ -43,7 +43,7 @@ constexpr MetricInfo table[] = {
     {"godwit_current_amperes", gauge, "amperes", "Current of a rail."},
     {"godwit_current_limit_amperes", gauge, "amperes", "Current limit of a rail, by limit (warning, critical)."},
     {"godwit_cpu_online", gauge, "", "1 when the CPU core is switched on."},
-    {"godwit_cpu_utilization_ratio", gauge, "ratio", "Share of time a CPU core was not idle, as the jtop service measures it."},
+    {"godwit_cpu_utilization_ratio", gauge, "ratio", "Share of time a CPU core was not idle."},
     {"godwit_cpu_governor_info", info, "", "Frequency governor of a CPU core: governor."},
     {"godwit_power_limit_watts", gauge, "watts", "Power limit of a GPU."},
     {"godwit_engine_online", gauge, "", "1 when the engine (encoder, decoder, DLA, ...) is in use."},

@@ -6,6 +6,7 @@
 #include "edge/collectors/host_collectors.h"
 #include "edge/collectors/jtop/jtop.h"
 #include "edge/collectors/npu_smi/npu_smi.h"
+#include "edge/collectors/tegra/tegra.h"
 
 namespace godwit {
 namespace {
@@ -29,6 +30,12 @@ const std::vector<CollectorSpec>& collector_registry() {
        {true, std::chrono::milliseconds(1000), std::chrono::milliseconds(5000), "/run/jtop.sock",
         "", 10},
        make_jtop},
+      {"tegra",
+       "sysfs of a Jetson, without the jtop service",
+       false,
+       {true, std::chrono::milliseconds(1000), std::chrono::milliseconds(5000), "/run/jtop.sock",
+        "", 10},
+       make_tegra},
       {"npu_smi", "npu-smi info", false, npu_smi_defaults(), make_npu_smi},
       {"cpu", "/proc/stat, cpufreq", true, every(seconds(1)), make_cpu},
       {"memory", "/proc/meminfo, /proc/vmstat", true, every(seconds(1)), make_memory},
