@@ -81,7 +81,7 @@ Status parse_diskstats(std::string_view text, Batch& out) {
     next_field(rest);  // major
     next_field(rest);  // minor
     const std::string_view device = next_field(rest);
-    if (device.empty()) {
+    if (device.empty() || !is_utf8(device)) {
       if (!line.empty()) bad.add(line);
       continue;
     }

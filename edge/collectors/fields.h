@@ -1,6 +1,7 @@
 // Cutting kernel text into lines and fields without copies. For the collectors that parse /proc.
 #pragma once
 
+#include <algorithm>
 #include <string_view>
 
 #include "transport/result.h"
@@ -25,6 +26,14 @@ inline std::string_view next_field(std::string_view& rest) {
   const std::string_view field = rest.substr(at, end - at);
   rest.remove_prefix(end);
   return field;
+}
+
+// True for what may be part of a metric's name: letters, digits, "_"; at most 64 of them.
+inline bool is_name_part(std::string_view text) {
+  const auto is_plain = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+  };
+  return !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), is_plain);
 }
 
 // Keeps the first line that a parser did not understand.

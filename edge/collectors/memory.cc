@@ -69,7 +69,7 @@ Status parse_vmstat(std::string_view text, Batch& out) {
     const std::string_view line = next_line(text);
     std::string_view rest = line;
     const std::string_view key = next_field(rest);
-    if (key.size() > 64 || !is_reported_vmstat(key)) continue;
+    if (!is_name_part(key) || !is_reported_vmstat(key)) continue;
     if (const auto value = parse_int<std::uint64_t>(next_field(rest))) {
       out.add(concat("node_vmstat_", key), static_cast<double>(*value));
     } else {

@@ -169,7 +169,7 @@ Status parse_sockstat(std::string_view text, Batch& out) {
     protocol.remove_suffix(1);
     for (auto key = next_field(rest); !key.empty(); key = next_field(rest)) {
       const auto value = parse_int<std::uint64_t>(next_field(rest));
-      if (!value || key.size() > 32) {
+      if (!value || !is_name_part(key)) {
         bad.add(line);
         break;
       }

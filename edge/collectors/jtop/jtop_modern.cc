@@ -16,7 +16,8 @@ std::vector<JetsonCore> parse_cores(PickleValue cores) {
     reading.index = static_cast<int>(i);
     reading.online = core["online"].flag();
     // The listed shares lack iowait and interrupts, so only `idle` says how busy the core was.
-    if (const auto idle = percent(core["idle"])) reading.utilization_ratio = rounded(1 - *idle, 1e4);
+    if (const auto idle = percent(core["idle"]))
+      reading.utilization_ratio = rounded(1 - *idle, 1e4);
     reading.clock_hz = scaled(core["freq"]["cur"], 1e3);
     reading.clock_min_hz = scaled(core["freq"]["min"], 1e3);
     reading.clock_max_hz = scaled(core["freq"]["max"], 1e3);

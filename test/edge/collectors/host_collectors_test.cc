@@ -102,6 +102,8 @@ TEST_CASE("disk: whole disks only") {
   Batch out;
   CHECK_FALSE(parse_diskstats("8 0 sda 1 2 three\n", out).ok());
   CHECK(out.size() == 2);
+  CHECK_FALSE(parse_diskstats("8 0 sd\xff 1 2 3\n", out).ok());
+  CHECK(out.size() == 2);
 }
 
 TEST_CASE("filesystem: local mounts, what hides others wins") {
@@ -125,6 +127,7 @@ TEST_CASE("network: broken lines are named, pods' ends left out") {
   CHECK(out.empty());
   CHECK_FALSE(is_reported_interface("0123456789abcde"));
   CHECK(is_reported_interface("enp0s31f6"));
+  CHECK_FALSE(parse_sockstat("TCP: in-use 3\n", out).ok());
   CHECK_FALSE(parse_snmp("Tcp: CurrEstab\nUdp: 3\n", out).ok());
   CHECK(out.empty());
 }
