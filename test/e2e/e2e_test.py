@@ -3,6 +3,7 @@ what the agents read, whatever was stopped meanwhile.
 
 GODWIT_OUTAGE_SECONDS sets how long each part stays away (default 12)."""
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -204,6 +205,21 @@ class MisuseTest(unittest.TestCase):
             eventually(lambda: "node_load1" in p.database.samples("n"), what="the rest goes on")
             self.assertEqual(agent.stop(), 0)
 
+    @unittest.skipUnless(os.geteuid() == 0, "becoming another user needs root")
+    def test_jtop_socket_without_permission(self):
+        with Pipeline() as p:
+            sock = p.jtop("xavier-nx-4.2.7", "--mode", "0600")
+            p.folder.chmod(0o755)
+            path = p.folder / "settings.yaml"
+            path.write_text(f"collectors: {{jtop: {{socket: {sock}}}}}\n")
+            program = p.folder / "godwit-agent"
+            shutil.copy(BIN / "godwit-agent", program)
+            done = subprocess.run([program, "once", "--collector", "jtop", "--config", path],
+                                  capture_output=True, text=True, timeout=60, check=False, user=65534, group=65534,
+                                  extra_groups=[])
+            line = [x for x in (done.stdout + done.stderr).splitlines() if "jtop" in x][0]
+            self.assertRegex(line, r"jtop\.sock.*(group|gid)")
+
     def test_wrong_broker_password(self):
         with Pipeline() as p:
             port = free_port()
@@ -211,7 +227,9 @@ class MisuseTest(unittest.TestCase):
             passwords = p.folder / "passwords"
             subprocess.run(["mosquitto_passwd", "-b", "-c", passwords, "godwit", "right"], check=True)
             passwords.chmod(0o644)
-            config.write_text(f"listener {port} 127.0.0.1\nallow_anonymous false\npassword_file {passwords}\n")
+            # Started as root it would drop to a user that may not read the folder.
+            config.write_text(f"user root\nlistener {port} 127.0.0.1\nallow_anonymous false\n"
+                              f"password_file {passwords}\n")
             broker = p.add(Process(p.folder, "secured", [p.broker.argv[0], "-c", config])).start()
             agent = p.agent("n", port=port)
             agent.stop()
