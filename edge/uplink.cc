@@ -38,6 +38,7 @@ void Uplink::on_event(const LinkEvent& event, Buffer& buffer, std::int64_t now_m
   switch (event.type) {
     case LinkEvent::Type::connected:
       connected_ = true;
+      told_reason_.clear();
       birth_is_due_ = true;
       fresh_connection_ = true;
       announced_.clear();
@@ -47,7 +48,12 @@ void Uplink::on_event(const LinkEvent& event, Buffer& buffer, std::int64_t now_m
       log::info("uplink", "connected", {{"waiting_ticks", buffer.stats().ticks}});
       break;
     case LinkEvent::Type::disconnected:
-      if (connected_) log::warning("uplink", "disconnected", {{"reason", event.reason}});
+      // The link tries again for as long as it takes: each reason is told once.
+      if (connected_ || event.reason != told_reason_) {
+        log::warning("uplink", connected_ ? "disconnected" : "not connected",
+                     {{"reason", event.reason}});
+        told_reason_ = event.reason;
+      }
       connected_ = false;
       break;
     case LinkEvent::Type::message:
