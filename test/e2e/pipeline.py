@@ -357,8 +357,13 @@ class Pipeline:
                 read[series, times[seq]] = float(value)
                 if seq <= last:
                     must.add((series, times[seq]))
-        stored = {(series, t): value for series, points in self.database.samples(node).items()
-                  for t, value in points.items()}
+        # VictoriaMetrics shows what it has acknowledged a moment later.
+        for _ in range(20):
+            stored = {(series, t): value for series, points in self.database.samples(node).items()
+                      for t, value in points.items()}
+            if must <= set(stored):
+                break
+            time.sleep(0.5)
         wrong = [f"missing: {key}" for key in must - set(stored)]
         wrong += [f"never read: {key}" for key in set(stored) - set(read)]
         wrong += [f"{key}: read {read[key]!r}, stored {value!r}" for key, value in stored.items()
