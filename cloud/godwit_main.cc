@@ -62,9 +62,9 @@ Result<MqttOptions> broker_options(const BrokerArguments& arguments) {
     }
     return environment(name);
   };
-  const auto settings = Settings::load(mqtt_settings_table(), arguments.config, merged);
+  const auto settings = Settings::load(cloud_mqtt_settings(), arguments.config, merged);
   if (!settings) return settings.error();
-  return finalise_mqtt(*settings, "godwit-tail");
+  return finalise_mqtt(*settings, unique_client_id("godwit-tail"));
 }
 
 int run_tail(const BrokerArguments& arguments, const TailOptions& chosen) {

@@ -68,13 +68,6 @@ std::vector<Setting> own_settings() {
 }
 // clang-format on
 
-std::string random_suffix() {
-  std::random_device device;
-  std::string bytes;
-  for (int i = 0; i < 4; ++i) bytes += static_cast<char>(device());
-  return to_hex(bytes);
-}
-
 bool is_label_name(std::string_view name) {
   const auto is_letter = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
@@ -148,55 +141,24 @@ Status finalise_database(const Settings& settings, RelaySettings& out) {
 
 }  // namespace
 
-// clang-format off
-std::vector<Setting> mqtt_settings_table() {
-  return {
-      {.key = "mqtt.url", .fallback = "mqtt://127.0.0.1:1883",
-       .help = "Broker: mqtt:// or mqtts:// host:port.", .required = true},
-      {.key = "mqtt.version", .type = Type::choice, .fallback = "5",
-       .help = "Protocol version.", .choices = {"5", "3.1.1"}},
-      {.key = "mqtt.client_id", .help = "Unique at the broker; made of name and a random part if not set."},
-      {.key = "mqtt.username", .help = "User at the broker."},
-      {.key = "mqtt.password", .help = "Password at the broker.", .secret = true},
-      {.key = "mqtt.password_file",
-       .help = "File with the password, read at each connect; wins over mqtt.password."},
-      {.key = "mqtt.keepalive", .type = Type::duration, .fallback = "20s",
-       .help = "A dead connection is noticed after about this time.", .min = 5 * second, .max = hour},
-      {.key = "mqtt.tls.ca", .help = "CA certificates (PEM); the system's if not set."},
-      {.key = "mqtt.tls.cert", .help = "Client certificate (PEM), with mqtt.tls.key."},
-      {.key = "mqtt.tls.key", .help = "Client key (PEM)."},
-  };
+std::vector<Setting> cloud_mqtt_settings() {
+  auto table =
+      mqtt_settings_table("Broker: mqtt:// or mqtts:// host:port.",
+                          "Unique at the broker; made of name and a random part if not set.");
+  for (auto& setting : table) setting.required = setting.required || setting.key == "mqtt.url";
+  return table;
 }
-// clang-format on
 
-Result<MqttOptions> finalise_mqtt(const Settings& settings, const std::string& client) {
-  MqttOptions mqtt;
-  if (Status status = parse_mqtt_url(settings.text("mqtt.url"), mqtt); !status) {
-    return status.error().with_prefix("mqtt.url");
-  }
-  mqtt.version = settings.text("mqtt.version") == "5" ? 5 : 4;
-  mqtt.client_id = settings.text("mqtt.client_id");
-  if (mqtt.client_id.empty()) mqtt.client_id = concat(client, "-", random_suffix());
-  mqtt.username = settings.text("mqtt.username");
-  mqtt.password = settings.text("mqtt.password");
-  mqtt.password_file = settings.text("mqtt.password_file");
-  mqtt.keepalive_s = static_cast<int>(settings.integer("mqtt.keepalive") / 1000);
-  mqtt.tls.ca_file = settings.text("mqtt.tls.ca");
-  mqtt.tls.cert_file = settings.text("mqtt.tls.cert");
-  mqtt.tls.key_file = settings.text("mqtt.tls.key");
-  if (mqtt.tls.cert_file.empty() != mqtt.tls.key_file.empty()) {
-    return Error{ErrorCode::invalid, "mqtt.tls.cert and mqtt.tls.key must be set together"};
-  }
-  if (!mqtt.tls.enabled && !(mqtt.tls.ca_file.empty() && mqtt.tls.cert_file.empty())) {
-    return Error{ErrorCode::invalid,
-                 "mqtt.tls.* is set, but mqtt.url is not encrypted: write mqtts://"};
-  }
-  return mqtt;
+std::string unique_client_id(const std::string& name) {
+  std::random_device device;
+  std::string bytes;
+  for (int i = 0; i < 4; ++i) bytes += static_cast<char>(device());
+  return concat(name, "-", to_hex(bytes));
 }
 
 std::vector<Setting> relay_settings_table() {
   auto table = own_settings();
-  for (auto& setting : mqtt_settings_table()) table.push_back(std::move(setting));
+  for (auto& setting : cloud_mqtt_settings()) table.push_back(std::move(setting));
   std::sort(table.begin(), table.end(),
             [](const Setting& a, const Setting& b) { return a.key < b.key; });
   return table;
@@ -210,7 +172,7 @@ Result<RelaySettings> load_relay_settings(const std::string& path, const Environ
 
   RelaySettings out;
   out.name = settings->text("name").empty() ? host_name : settings->text("name");
-  auto mqtt = finalise_mqtt(*settings, concat("godwit-relay-", out.name));
+  auto mqtt = finalise_mqtt(*settings, unique_client_id(concat("godwit-relay-", out.name)));
   if (!mqtt) return mqtt.error();
   out.mqtt = std::move(*mqtt);
   out.share_group = settings->text("mqtt.share_group");

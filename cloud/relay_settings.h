@@ -10,7 +10,7 @@
 #include "cloud/http_client.h"
 #include "cloud/write_request.h"
 #include "transport/log.h"
-#include "transport/mqtt_link.h"
+#include "transport/mqtt_settings.h"
 #include "transport/settings.h"
 
 namespace godwit {
@@ -43,8 +43,9 @@ std::vector<Setting> relay_settings_table();
 Result<RelaySettings> load_relay_settings(const std::string& path, const Environment& environment,
                                           const std::string& host_name);
 
-// The mqtt.* keys, for every program of the cloud; the client id begins with `client`.
-std::vector<Setting> mqtt_settings_table();
-Result<MqttOptions> finalise_mqtt(const Settings& settings, const std::string& client);
+// The mqtt.* keys, for every program of the cloud. Several of one name may run at once, so their
+// client ids end with something random.
+std::vector<Setting> cloud_mqtt_settings();
+std::string unique_client_id(const std::string& name);
 
 }  // namespace godwit

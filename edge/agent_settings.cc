@@ -1,8 +1,10 @@
 #include "edge/agent_settings.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
+#include "transport/mqtt_settings.h"
 #include "transport/text.h"
 #include "transport/topics.h"
 
@@ -19,33 +21,6 @@ constexpr std::int64_t day = 86'400 * second;
 std::string duration_text(milliseconds value) {
   return value.count() % 1000 == 0 ? concat(value.count() / 1000, "s")
                                    : concat(value.count(), "ms");
-}
-
-std::vector<Setting> mqtt_settings() {
-  return {
-      {.key = "mqtt.url",
-       .fallback = "mqtt://127.0.0.1:1883",
-       .help = "Broker: mqtt:// or mqtts:// host:port; \"\" only collects and stores."},
-      {.key = "mqtt.version",
-       .type = Type::choice,
-       .fallback = "5",
-       .help = "Protocol version.",
-       .choices = {"5", "3.1.1"}},
-      {.key = "mqtt.client_id", .help = "Unique at the broker; godwit-agent-<node> if not set."},
-      {.key = "mqtt.username", .help = "User at the broker."},
-      {.key = "mqtt.password", .help = "Password at the broker.", .secret = true},
-      {.key = "mqtt.password_file",
-       .help = "File with the password, read at each connect; wins over mqtt.password."},
-      {.key = "mqtt.keepalive",
-       .type = Type::duration,
-       .fallback = "20s",
-       .help = "A dead connection is noticed after about this time.",
-       .min = 5 * second,
-       .max = 3600 * second},
-      {.key = "mqtt.tls.ca", .help = "CA certificates (PEM); the system's if not set."},
-      {.key = "mqtt.tls.cert", .help = "Client certificate (PEM), with mqtt.tls.key."},
-      {.key = "mqtt.tls.key", .help = "Client key (PEM)."},
-  };
 }
 
 std::vector<Setting> common_settings() {
@@ -173,39 +148,14 @@ AgentSettings::Choice finalise_collector(const Settings& settings, const Collect
   return {&spec, std::move(chosen)};
 }
 
-Status finalise_mqtt(const Settings& settings, AgentSettings& out) {
-  MqttOptions& mqtt = out.mqtt;
-  const std::string url = settings.text("mqtt.url");
-  out.link_enabled = !url.empty();
-  if (!out.link_enabled) return {};
-  if (Status status = parse_mqtt_url(url, mqtt); !status) {
-    return status.error().with_prefix("mqtt.url");
-  }
-  mqtt.version = settings.text("mqtt.version") == "5" ? 5 : 4;
-  mqtt.client_id = settings.text("mqtt.client_id");
-  if (mqtt.client_id.empty()) mqtt.client_id = concat("godwit-agent-", out.node);
-  mqtt.username = settings.text("mqtt.username");
-  mqtt.password = settings.text("mqtt.password");
-  mqtt.password_file = settings.text("mqtt.password_file");
-  mqtt.keepalive_s = static_cast<int>(settings.integer("mqtt.keepalive") / 1000);
-  mqtt.tls.ca_file = settings.text("mqtt.tls.ca");
-  mqtt.tls.cert_file = settings.text("mqtt.tls.cert");
-  mqtt.tls.key_file = settings.text("mqtt.tls.key");
-  if (mqtt.tls.cert_file.empty() != mqtt.tls.key_file.empty()) {
-    return Error{ErrorCode::invalid, "mqtt.tls.cert and mqtt.tls.key must be set together"};
-  }
-  if (!mqtt.tls.enabled && !(mqtt.tls.ca_file.empty() && mqtt.tls.cert_file.empty())) {
-    return Error{ErrorCode::invalid,
-                 "mqtt.tls.* is set, but mqtt.url is not encrypted: write mqtts://"};
-  }
-  return {};
-}
-
 }  // namespace
 
 std::vector<Setting> agent_settings_table(const std::vector<CollectorSpec>& registry) {
   std::vector<Setting> table = common_settings();
-  for (auto& setting : mqtt_settings()) table.push_back(std::move(setting));
+  auto mqtt =
+      mqtt_settings_table("Broker: mqtt:// or mqtts:// host:port; \"\" only collects and stores.",
+                          "Unique at the broker; godwit-agent-<node> if not set.");
+  std::move(mqtt.begin(), mqtt.end(), std::back_inserter(table));
   for (const auto& spec : registry) add_collector_settings(spec, table);
   return table;
 }
@@ -234,7 +184,12 @@ Result<AgentSettings> load_agent_settings(const std::string& path, const Environ
   out.buffer.max_bytes = static_cast<std::uint64_t>(settings->integer("buffer.max_bytes"));
   out.buffer.sync_interval_ms = settings->integer("buffer.sync_interval");
   out.max_age_ms = settings->integer("buffer.max_age");
-  if (Status status = finalise_mqtt(*settings, out); !status) return status.error();
+  out.link_enabled = !settings->text("mqtt.url").empty();
+  if (out.link_enabled) {
+    auto mqtt = finalise_mqtt(*settings, concat("godwit-agent-", out.node));
+    if (!mqtt) return mqtt.error();
+    out.mqtt = std::move(*mqtt);
+  }
   out.publish_latest = settings->flag("publish.latest");
   out.http_listen = settings->text("http.listen");
   out.root = settings->text("root");
