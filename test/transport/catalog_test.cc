@@ -22,6 +22,8 @@ TEST_CASE("catalog: names are unique and follow the naming rules") {
     CHECK_FALSE(entry.help.empty());
     CHECK(entry.help.find_first_of("\\\n") == std::string_view::npos);
     CHECK((entry.kind == Kind::counter) == entry.name.ends_with("_total"));
+    // node_* are spelled as node_exporter spells them.
+    if (entry.name.starts_with("node_")) continue;
     if (entry.kind == Kind::info) CHECK(entry.name.ends_with("_info"));
     if (!entry.unit.empty()) CHECK(entry.name.find(entry.unit) != std::string_view::npos);
   }
