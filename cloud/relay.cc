@@ -18,11 +18,9 @@ constexpr std::int64_t state_interval_ms = 10'000;
 // A node that was just born may have to learn the time before it can send: it need not wait for the
 // next turn. Many births share one answer.
 constexpr std::int64_t prompt_state_interval_ms = 1000;
-constexpr std::int64_t report_interval_ms = 1000;
 constexpr std::int64_t log_interval_ms = 10'000;
 constexpr std::int64_t busy_retry_ms = 500;   // the node's frame before this one is still under way
 constexpr std::int64_t full_retry_ms = 4000;  // the queue is full; jittered
-constexpr std::int64_t database_patience_ms = 60'000;
 constexpr std::int64_t link_drain_ms = 2000;
 
 const char* verdict_name(Verdict verdict) {
@@ -278,28 +276,6 @@ void Relay::publish_state() {
       link_.publish(topics::relay, encode_relay_state(state), Qos::at_least_once, true));
   state_sent_ms_ = steady_ms();
   next_state_ms_ = state_sent_ms_ + state_interval_ms;
-}
-
-void Relay::refresh_report() {
-  next_report_ms_ = steady_ms() + report_interval_ms;
-  counters_.ignored["inbox_full"] = inbox_.refused();
-  const LinkStats link = link_.stats();
-  const DeliveryStats& writes = writer_.stats();
-  Report fresh;
-  fresh.connected = link.connected;
-  fresh.database_ok =
-      writes.failed_requests == 0 ||
-      (writes.last_ok_ms > 0 && steady_ms() - writes.last_ok_ms < database_patience_ms);
-  fresh.metrics =
-      expose_relay(settings_.name, counters_,
-                   {queue_.size(), queue_.bytes(), ingest_.schemas().size()}, writes, link, fleet_);
-  const std::lock_guard lock(report_mutex_);
-  report_ = std::move(fresh);
-}
-
-Relay::Report Relay::report() const {
-  const std::lock_guard lock(report_mutex_);
-  return report_;
 }
 
 }  // namespace godwit

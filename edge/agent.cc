@@ -19,8 +19,6 @@ constexpr std::int64_t longest_sleep_ms = 1000;
 // takes as long, and even distances compress.
 constexpr std::int64_t punctual_ms = 20;
 constexpr std::int64_t self_interval_ms = 10'000;
-constexpr std::int64_t expire_interval_ms = 60'000;
-constexpr std::int64_t show_interval_ms = 1000;
 constexpr std::int64_t farewell_ms = 2000;
 constexpr std::uint64_t skipped_after_boot = 1U << 20;
 
@@ -249,106 +247,6 @@ void Agent::take_tick(Batch&& tick, std::int64_t boot_ms) {
               clock_.wall_ms(parts_.boot_id, boot_ms), tick.samples());
   if (uplink_ && gatherer_.schema()) uplink_->set_current_schema(*gatherer_.schema());
   if (!status) replace_buffer(status.error(), boot_ms);
-}
-
-// Moves what is gathered into the buffer when it is time, and keeps the buffer in order.
-void Agent::keep_stored(std::int64_t now_ms) {
-  if (keeper_.retry(now_ms)) buffer_changed();
-  if (now_ms >= flush_due_ms_) flush(now_ms);
-  if (now_ms >= sync_due_ms_) {
-    sync_due_ms_ = now_ms + std::max<std::int64_t>(settings_.buffer.sync_interval_ms, 1000);
-    const bool flush_is_later = settings_.flush_interval_ms > settings_.buffer.sync_interval_ms;
-    if (flush_is_later) (void)gatherer_.sync();
-  }
-  if (now_ms >= show_due_ms_) show(now_ms);
-  if (now_ms >= expire_due_ms_) expire(now_ms);
-}
-
-void Agent::flush(std::int64_t now_ms) {
-  flush_due_ms_ = now_ms + settings_.flush_interval_ms;
-  Status status = gatherer_.flush(buffer());
-  if (!status) replace_buffer(status.error(), now_ms);
-  if (!boot_stored_) store_clock();
-}
-
-void Agent::replace_buffer(const Error& error, std::int64_t now_ms) {
-  keeper_.replace(error, now_ms);
-  buffer_changed();
-  if (const Status status = gatherer_.flush(buffer()); !status) {
-    log::error("buffer", status.error().message);
-  }
-}
-
-void Agent::buffer_changed() {
-  gatherer_.move_to(buffer());
-  if (uplink_) uplink_->forget_flight();
-  boot_stored_ = false;
-}
-
-void Agent::store_clock() {
-  const auto offset = clock_.offset();
-  BootRecord boot{parts_.boot_id, std::nullopt, static_cast<int>(offset.quality)};
-  if (offset.quality != BootClock::Quality::unknown) boot.offset_ms = offset.ms;
-  const Status status = buffer().put_boot(boot);
-  boot_stored_ = status.ok();
-  if (!status) log::warning("buffer", status.error().message);
-}
-
-void Agent::expire(std::int64_t now_ms) {
-  expire_due_ms_ = now_ms + expire_interval_ms;
-  gatherer_.forget_old_schemas();
-  const auto wall_now = clock_.wall_now();
-  if (!wall_now || (uplink_ && !uplink_->idle())) return;
-  for (;;) {
-    const auto oldest = buffer().oldest();
-    if (!oldest || !*oldest) return;
-    const auto at = clock_.wall_ms((*oldest)->boot_id, (*oldest)->last_boot_ms);
-    if (!at || *wall_now - *at <= settings_.max_age_ms) return;
-    if (!buffer().drop_oldest("age")) return;
-  }
-}
-
-std::uint64_t Agent::delivered_seq() {
-  const auto oldest = buffer().oldest();
-  if (oldest && *oldest) return (*oldest)->first_seq - 1;
-  return gatherer_.last_seq() - gatherer_.gathered_ticks();
-}
-
-void Agent::show(std::int64_t now_ms) {
-  show_due_ms_ = now_ms + show_interval_ms;
-  std::string not_ready;
-  if (ticks_taken_ == 0) not_ready = "nothing collected yet";
-  if (now_ms - last_tick_ms_ > 60'000 + 3 * settings_.interval_ms)
-    not_ready = "nothing is collected";
-  if (keeper_.trouble())
-    not_ready = concat("readings are kept in RAM: ", keeper_.trouble()->message);
-  status_.turn(steady_ms(), std::move(not_ready));
-  if (!http_) return;
-  const BufferStats stats = buffer().stats();
-  JsonWriter json(2);
-  json.begin_object();
-  json.member("version", GODWIT_VERSION);
-  json.member("node", settings_.node);
-  json.member("boot_id", parts_.boot_id);
-  json.member("clock", quality_name(clock_.offset().quality));
-  json.member("stream", format_schema_id(buffer().epoch()));
-  json.member("last_seq", gatherer_.last_seq());
-  json.member("delivered_seq", delivered_seq());
-  json.member("buffer_path", buffer().path());
-  json.member("waiting_ticks", stats.ticks + gatherer_.gathered_ticks());
-  json.member("waiting_bytes", stats.bytes);
-  json.member("file_bytes", stats.file_bytes);
-  json.member("connected", uplink_ && uplink_->connected());
-  json.member("inbox_refused", inbox_.refused());
-  json.key("collectors");
-  json.begin_object();
-  for (const auto& runner : runners_) {
-    const auto& error = runner->last_error();
-    json.member(runner->name(), error ? error->message : runner->ever_ran() ? "ok" : "not run yet");
-  }
-  json.end_object();
-  json.end_object();
-  status_.set_debug(json.text() + "\n");
 }
 
 void Agent::finish() {

@@ -16,6 +16,7 @@
 #include "transport/clock.h"
 #include "transport/event_fd.h"
 #include "transport/http_parser.h"
+#include "transport/http_response.h"
 #include "transport/listener.h"
 #include "transport/text.h"
 #include "transport/unique_fd.h"
@@ -31,64 +32,6 @@ constexpr std::int64_t linger_ms = 1000;
 constexpr std::int64_t idle_ms = 75'000;
 // After accept() failed for want of file descriptors.
 constexpr std::int64_t accept_pause_ms = 200;
-
-std::string_view reason_phrase(int status) {
-  switch (status) {
-    case 200:
-      return "OK";
-    case 202:
-      return "Accepted";
-    case 204:
-      return "No Content";
-    case 400:
-      return "Bad Request";
-    case 401:
-      return "Unauthorized";
-    case 403:
-      return "Forbidden";
-    case 404:
-      return "Not Found";
-    case 405:
-      return "Method Not Allowed";
-    case 413:
-      return "Content Too Large";
-    case 417:
-      return "Expectation Failed";
-    case 429:
-      return "Too Many Requests";
-    case 431:
-      return "Request Header Fields Too Large";
-    case 500:
-      return "Internal Server Error";
-    case 501:
-      return "Not Implemented";
-    case 503:
-      return "Service Unavailable";
-    case 505:
-      return "HTTP Version Not Supported";
-    default:
-      return "Status";
-  }
-}
-
-std::string format_response(const HttpResponse& response, bool with_body, bool keep_alive) {
-  const bool allowed_body = response.status != 204 && response.status != 304;
-  std::string out =
-      concat("HTTP/1.1 ", response.status, " ", reason_phrase(response.status), "\r\n");
-  if (response.status == 405) out += "Allow: GET, HEAD, POST\r\n";
-  if (allowed_body) {
-    out += concat("Content-Type: ", response.content_type,
-                  "\r\nContent-Length: ", response.body.size(), "\r\n");
-  }
-  if (!keep_alive) out += "Connection: close\r\n";
-  out += "\r\n";
-  if (with_body && allowed_body) out += response.body;
-  return out;
-}
-
-HttpResponse plain(int status) {
-  return {status, "text/plain; charset=utf-8", concat(reason_phrase(status), "\n")};
-}
 
 // One client. Reads a request, writes its answer, reads the next; after a last answer it lingers:
 // what still comes in is thrown away until the client closes.
@@ -272,7 +215,7 @@ bool PollServer::answer_next(Connection& connection) const {
       connection.output = "HTTP/1.1 100 Continue\r\n\r\n";
       return true;
     case HttpParser::Outcome::refused:
-      connection.output = format_response(plain(parser.status()), true, false);
+      connection.output = format_response(plain_response(parser.status()), true, false);
       connection.last_answer = true;
       return true;
     case HttpParser::Outcome::complete:
@@ -290,7 +233,7 @@ HttpResponse PollServer::answer(const HttpRequest& request) const {
   if (request.method == "GET" || request.method == "HEAD" || request.method == "POST") {
     return handler_(request);
   }
-  return plain(405);
+  return plain_response(405);
 }
 
 }  // namespace

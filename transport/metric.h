@@ -20,7 +20,7 @@ struct Label {
   std::string name;
   std::string value;
 
-  auto operator<=>(const Label&) const = default;
+  auto operator<=>(const Label&) const = default;  // NOLINT(modernize-use-nullptr)
 };
 using Labels = std::vector<Label>;
 

@@ -48,4 +48,7 @@ std::unique_ptr<Link> make_mqtt_link(MqttOptions options);
 // "mqtt://host[:port]" or "mqtts://host[:port]" into host, port, tls.enabled of `options`.
 Status parse_mqtt_url(std::string_view url, MqttOptions& options);
 
+// Options that can never work are ErrorCode::invalid.
+Status check_mqtt_options(const MqttOptions& options);
+
 }  // namespace godwit

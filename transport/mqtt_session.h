@@ -1,5 +1,6 @@
 // MqttSession: one connection to a broker, from the first SYN to its end. libmosquitto is confined
-// to mqtt_session.cc. Used by MqttLink, on the link's thread alone; nothing here blocks.
+// to mqtt_session.cc and mqtt_session_events.cc. Used by MqttLink, on the link's thread alone;
+// nothing here blocks.
 //
 // A session is never reused: with a new library instance for each attempt no message of an earlier
 // connection is sent again (libmosquitto 2.0.11, message__reconnect_reset), and TLS files and the
@@ -23,6 +24,9 @@ struct mosquitto;
 struct mosquitto_message;
 
 namespace godwit {
+
+// The largest packet that MQTT can name.
+inline constexpr std::size_t mqtt_max_packet = 268'435'455;
 
 using Subscription = std::pair<std::string, Qos>;  // filter
 

@@ -63,4 +63,27 @@ Status parse_mqtt_url(std::string_view url, MqttOptions& options) {
   return {};
 }
 
+Status check_mqtt_options(const MqttOptions& options) {
+  const auto invalid = [](std::string_view text) {
+    return Error{ErrorCode::invalid, concat("MQTT link: ", text)};
+  };
+  if (options.host.empty()) return invalid("no host");
+  if (options.port < 1 || options.port > 65535) return invalid("port outside 1 to 65535");
+  if (options.version != 4 && options.version != 5) {
+    return invalid("version is neither 5 nor 4 (3.1.1)");
+  }
+  if (options.keepalive_s != 0 && (options.keepalive_s < 5 || options.keepalive_s > 65535)) {
+    return invalid("keepalive is neither 0 nor 5 to 65535 s");
+  }
+  if (options.connect_timeout_ms <= 0) return invalid("connect timeout is not positive");
+  if (options.backoff_min_ms <= 0 || options.backoff_max_ms < options.backoff_min_ms) {
+    return invalid("backoff bounds are not 0 < min <= max");
+  }
+  if (options.max_in_flight == 0) return invalid("nothing may be in flight");
+  if (options.tls.cert_file.empty() != options.tls.key_file.empty()) {
+    return invalid("of mqtt.tls.cert_file and mqtt.tls.key_file only one is set");
+  }
+  return {};
+}
+
 }  // namespace godwit

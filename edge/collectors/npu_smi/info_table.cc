@@ -12,14 +12,9 @@ namespace {
 
 constexpr std::string_view idle_text = "no running process";
 
-std::optional<std::int64_t> to_integer(std::string_view text) {
-  if (const auto number = parse_int(text)) return number;
-  return std::nullopt;
-}
-
 Usage to_usage(const Item& item) {
   if (!item.pair) return {};
-  return {to_integer(item.text), to_integer(item.total)};
+  return {parse_int(item.text), parse_int(item.total)};
 }
 
 std::string to_text(const Item& item) { return is_hole(item.text) ? "" : item.text; }
@@ -120,7 +115,7 @@ bool TableReader::read_idle(std::string_view line) {
   table_.process_table_shown = true;
   const auto words = split_blanks(std::string_view(lower).substr(at));
   for (std::size_t i = 0; i + 1 < words.size(); ++i) {
-    const auto npu = words[i] == "npu" ? to_integer(words[i + 1]) : std::nullopt;
+    const auto npu = words[i] == "npu" ? parse_int(words[i + 1]) : std::nullopt;
     if (npu) table_.idle_npus.push_back(*npu);
   }
   return true;
@@ -128,7 +123,7 @@ bool TableReader::read_idle(std::string_view line) {
 
 void TableReader::fill(Chip& chip, const RowValues& values) {
   const auto integer = [&](Column column, std::optional<std::int64_t>& to) {
-    if (const auto value = to_integer(get(values, column).text)) to = value;
+    if (const auto value = parse_int(get(values, column).text)) to = value;
   };
   const auto real = [&](Column column, std::optional<double>& to) {
     if (const auto value = parse_double(get(values, column).text)) to = value;
@@ -162,7 +157,7 @@ bool TableReader::read_chip(const Row& row) {
   const Layout& first = first_.from_header ? first_ : known.first;
   const auto values = read_row(row, first);
   if (is_health(get(values, Column::health).text) &&
-      to_integer(get(values, Column::npu).text).has_value()) {
+      parse_int(get(values, Column::npu).text).has_value()) {
     if (pending_) table_.truncated = true;
     fill(table_.chips.emplace_back(), values);
     pending_ = !first.has(Column::bus);
@@ -206,9 +201,9 @@ bool TableReader::read_process(Row row, bool cut) {
     row.cells.erase(begin, begin + static_cast<std::ptrdiff_t>(extra));
   }
   const auto values = read_row(row, layout);
-  const auto npu = to_integer(get(values, Column::npu).text);
+  const auto npu = parse_int(get(values, Column::npu).text);
   const auto& pid = get(values, Column::pid).text;
-  if (!npu || !is_digits(pid) || !to_integer(pid)) return false;
+  if (!npu || !is_digits(pid) || !parse_int(pid)) return false;
   // A row that ends before its memory was cut; its last field may be only a part.
   if (cut ||
       (layout.has(Column::process_memory) && get(values, Column::process_memory).text.empty() &&
@@ -218,10 +213,10 @@ bool TableReader::read_process(Row row, bool cut) {
   }
   auto& process = table_.processes.emplace_back();
   process.npu = npu;
-  process.chip = to_integer(get(values, Column::chip).text);
-  process.pid = *to_integer(pid);
+  process.chip = parse_int(get(values, Column::chip).text);
+  process.pid = *parse_int(pid);
   process.name = to_text(get(values, Column::process_name));
-  process.memory_mb = to_integer(get(values, Column::process_memory).text);
+  process.memory_mb = parse_int(get(values, Column::process_memory).text);
   table_.process_table_shown = true;
   return true;
 }
