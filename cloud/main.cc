@@ -80,8 +80,12 @@ int run(RelaySettings settings) {
     options.listen = settings.http_listen;
     auto started = start_http_server(
         options, [&relay](const HttpRequest& request) { return serve(relay, request); });
-    if (!started) return fail(started.error().with_prefix("http.listen"));
-    server = std::move(*started);
+    if (started) {
+      server = std::move(*started);
+    } else {
+      // Readings matter more than showing how many.
+      log::error("http", started.error().with_prefix("http.listen").message);
+    }
   }
   if (Status started = relay.start(); !started) return fail(started.error());
   log::info("relay", "started",
@@ -109,9 +113,14 @@ int main(int argc, char** argv) {
       ->envname("GODWIT_CONFIG");
   app.add_subcommand("run", "Run until SIGTERM (the default)");
   const auto* check = app.add_subcommand("check", "Check the settings and exit");
+  const auto* describe = app.add_subcommand("settings", "Print every setting as Markdown");
   app.require_subcommand(0, 1);
   CLI11_PARSE(app, argc, argv);
 
+  if (describe->parsed()) {
+    std::fputs(describe_settings(relay_settings_table()).c_str(), stdout);
+    return 0;
+  }
   if (config.empty() && access(default_relay_config, F_OK) == 0) config = default_relay_config;
   auto settings = load_relay_settings(config, process_environment(), host_name());
   if (!settings) {

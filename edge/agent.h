@@ -69,6 +69,7 @@ class Agent {
   void expire(std::int64_t now_ms);
   // Everything up to this seq is in the database, or counted as given up.
   std::uint64_t delivered_seq();
+  void tell_undated();
   void show(std::int64_t now_ms);
   void finish();
 
@@ -95,6 +96,7 @@ class Agent {
   std::int64_t show_due_ms_ = 0;
   std::int64_t last_tick_ms_ = 0;
   std::uint64_t ticks_taken_ = 0;
+  int undated_turns_ = 0;
   bool boot_stored_ = false;
   // Last: their threads push into the inbox.
   std::vector<std::unique_ptr<CollectorRunner>> runners_;

@@ -12,6 +12,8 @@ namespace {
 
 constexpr std::int64_t expire_interval_ms = 60'000;
 constexpr std::int64_t show_interval_ms = 1000;
+// In turns of show(): a relay speaks at least every 10 s.
+constexpr int undated_patience_turns = 15;
 
 }  // namespace
 
@@ -78,8 +80,20 @@ std::uint64_t Agent::delivered_seq() {
   return gatherer_.last_seq() - gatherer_.gathered_ticks();
 }
 
+// Readings without a wall time are not sent; a person should know for what they wait.
+void Agent::tell_undated() {
+  const bool undated = uplink_ && uplink_->connected() &&
+                       clock_.offset().quality == BootClock::Quality::unknown;
+  undated_turns_ = undated ? undated_turns_ + 1 : 0;
+  if (undated_turns_ != undated_patience_turns) return;
+  log::warning("clock",
+               "readings wait: the kernel's clock is not synchronised (is NTP running?) and no relay "
+               "has told the time yet");
+}
+
 void Agent::show(std::int64_t now_ms) {
   show_due_ms_ = now_ms + show_interval_ms;
+  tell_undated();
   std::string not_ready;
   if (ticks_taken_ == 0) not_ready = "nothing collected yet";
   if (now_ms - last_tick_ms_ > 60'000 + 3 * settings_.interval_ms)

@@ -130,6 +130,7 @@ int dispatch(int argc, char** argv) {
       ->check(CLI::IsMember({"table", "prom", "json"}));
   once_cmd->add_option("--collector", options.collector, "only this one");
   CLI::App* const check_cmd = app.add_subcommand("check", "check the settings");
+  CLI::App* const settings_cmd = app.add_subcommand("settings", "print every setting as Markdown");
   CLI::App* const spool_cmd = app.add_subcommand("spool", "show what the buffer holds");
   spool_cmd->add_option("--path", options.spool_path, "buffer file; default: buffer.path");
   CLI::App* const parse_cmd = app.add_subcommand("parse", "show what is understood of a capture");
@@ -144,6 +145,10 @@ int dispatch(int argc, char** argv) {
   }
   if (parse_cmd->parsed()) {
     return parse_command(options.parse_kind, options.parse_file, std::cout, std::cerr);
+  }
+  if (settings_cmd->parsed()) {
+    std::cout << describe_settings(agent_settings_table(collector_registry()));
+    return exit_ok;
   }
   auto settings = load(options);
   if (!settings) return complain(settings.error());

@@ -2,6 +2,7 @@
 what the agents read, whatever was stopped meanwhile.
 
 GODWIT_OUTAGE_SECONDS sets how long each part stays away (default 12)."""
+import json
 import os
 import shutil
 import signal
@@ -109,6 +110,69 @@ class OutageTest(unittest.TestCase):
         self.finish(ticks_may_miss=1)
 
 
+class WaysTest(unittest.TestCase):
+    """The ways that the first tests do not go: encrypted, MQTT 3.1.1, several relays, no schema."""
+
+    def test_mutual_tls(self):
+        with Pipeline() as p:
+            keys = p.make_certificates()
+            port = free_port()
+            config = p.folder / "tls.conf"
+            # Started as root it would drop to a user that may not read the folder.
+            config.write_text(f"user root\nlistener {port} 127.0.0.1\ncafile {keys}/ca.crt\n"
+                              f"certfile {keys}/broker.crt\nkeyfile {keys}/broker.key\n"
+                              "require_certificate true\nuse_identity_as_username true\n")
+            p.add(Process(p.folder, "tls-broker", [p.broker.argv[0], "-c", config])).start()
+            tls = (f"mqtt:\n  url: mqtts://localhost:{port}\n"
+                   f"  tls: {{ca: {keys}/ca.crt, cert: {keys}/client.crt, key: {keys}/client.key}}\n")
+            p.relay(mqtt=tls)
+            agents = [p.agent(f"tls-{v}", mqtt=tls + f"  version: {v}\n") for v in ("5", "3.1.1")]
+            for agent in agents:
+                eventually(lambda a=agent: p.database.samples(a.node), what=f"{agent.node} through TLS")
+                self.assertGreater(p.compare(agent.node, p.deliver_all(agent)), 100)
+            stranger = p.agent("stranger", mqtt=f"mqtt:\n  url: mqtts://localhost:{port}\n")
+            eventually(lambda: "mqtt.tls" in stranger.output(), what="a line that says what to check")
+
+    def test_two_relays_one_killed(self):
+        with Pipeline() as p:
+            relays = [p.relay("relay-1"), p.relay("relay-2")]
+            agents = [p.agent(f"n{i}", interval="500ms") for i in range(3)]
+            for _ in range(3):
+                time.sleep(2)
+                relays[0].stop(signal.SIGKILL)
+                time.sleep(2)
+                relays[0].start()
+            for agent in agents:
+                p.wait_delivered(agent, 90)
+                self.assertGreater(p.compare(agent.node, p.deliver_all(agent)), 1000)
+
+    def test_latest_for_plain_subscribers(self):
+        with Pipeline() as p:
+            p.relay()  # the agent may have the time from it alone
+            p.agent("n", extra="publish: {latest: true}\n")
+            for topic in ("latest/load", "status"):
+                done = subprocess.run(["mosquitto_sub", "-h", "127.0.0.1", "-p", str(p.broker_port), "-C", "1",
+                                       "-W", "20", "-t", f"godwit/v1/n/{topic}", "-N"], capture_output=True,
+                                      timeout=30, check=True)
+                file = p.folder / "message"
+                file.write_bytes(done.stdout)
+                text = subprocess.run([BIN / "godwit", "decode", file], capture_output=True, text=True,
+                                      timeout=20, check=True).stdout
+                self.assertIn("node_load1" if "load" in topic else "online", text)
+
+    def test_tail(self):
+        with Pipeline() as p:
+            p.relay()
+            p.agent("n")
+            tail = p.add(Process(p.folder, "tail", [
+                BIN / "godwit", "tail", "--broker", f"mqtt://127.0.0.1:{p.broker_port}", "--node", "n",
+                "--metric", "node_load*", "--json"])).start()
+            eventually(lambda: tail.output().count("\n") > 5, what="live readings")
+            rows = [json.loads(line) for line in tail.output().splitlines()[:5]]
+            self.assertEqual({row["node"] for row in rows}, {"n"})
+            self.assertLessEqual({row["name"] for row in rows}, {"node_load1", "node_load5", "node_load15"})
+
+
 class MisuseTest(unittest.TestCase):
     """What goes wrong on purpose gives one clear line, and the rest goes on."""
 
@@ -128,6 +192,12 @@ class MisuseTest(unittest.TestCase):
 
     def test_relay_without_database(self):
         self.one_line("godwit-relay", "mqtt: {url: 'mqtt://127.0.0.1:1'}\n", 78, "remote_write.url")
+
+    def test_settings_reference(self):
+        for program, key in (("godwit-agent", "collectors.npu_smi.command"), ("godwit-relay", "remote_write.url")):
+            done = subprocess.run([BIN / program, "settings"], capture_output=True, text=True, timeout=20, check=True)
+            self.assertIn(f"| `{key}` |", done.stdout)
+            self.assertTrue(all(line.startswith("|") and line.endswith("|") for line in done.stdout.splitlines()))
 
     def test_port_in_use(self):
         with socket.create_server(("127.0.0.1", 0)) as taken, Pipeline() as p:
@@ -192,6 +262,15 @@ class MisuseTest(unittest.TestCase):
             self.assertIsNone(relay.child.poll(), relay.output()[-2000:])
             p.compare("edge-1", p.deliver_all(agent))
             self.assertLess(len(relay.output().splitlines()), 100, "garbage floods the log")
+
+    def test_no_time_from_anywhere(self):
+        with Pipeline() as p:
+            agent = p.agent("n")
+            dated = "the wall time is known"
+            eventually(lambda: dated in agent.output() or "no relay has told the time" in agent.output(), 40,
+                       "a line that says for what the readings wait")
+            p.relay()
+            eventually(lambda: "node_load1" in p.database.samples("n"), what="readings once the time is known")
 
     def test_npu_smi_that_hangs(self):
         with Pipeline() as p:

@@ -267,7 +267,7 @@ class Pipeline:
         port = free_port()
         config = self.folder / f"{name}.yaml"
         config.write_text(
-            f"mqtt:\n  url: mqtt://127.0.0.1:{self.broker_port}\n"
+            settings.get("mqtt", f"mqtt:\n  url: mqtt://127.0.0.1:{self.broker_port}\n") +
             f"remote_write:\n  url: {self.database.write_url}\n"
             f"http:\n  listen: 127.0.0.1:{port}\n" + settings.get("extra", ""))
         relay = self.add(Process(self.folder, name, [BIN / "godwit-relay", "run", "--config", config]))
@@ -277,12 +277,12 @@ class Pipeline:
         return relay
 
     def agent(self, name, interval="200ms", flush="1s", extra="", collectors="", port=None, http_port=None,
-              wait=True):
+              mqtt=None, wait=True):
         http_port = http_port or free_port()
         config = self.folder / f"{name}.yaml"
         config.write_text(
             f"node:\n  name: {name}\ninterval: {interval}\nflush_interval: {flush}\n"
-            f"mqtt:\n  url: mqtt://127.0.0.1:{port or self.proxy.port}\n"
+            + (mqtt or f"mqtt:\n  url: mqtt://127.0.0.1:{port or self.proxy.port}\n") +
             f"buffer:\n  path: {self.folder / name}.db\n"
             f"http:\n  listen: 127.0.0.1:{http_port}\n"
             f"truth_log: {self.folder / name}.truth\n{extra}"
@@ -302,6 +302,23 @@ class Pipeline:
         sim.start()
         eventually(path.exists, what="the jtop service's socket")
         return path
+
+    def make_certificates(self):
+        """A CA, a broker's certificate for localhost and a client's, made now and gone with the folder."""
+        folder = self.folder / "keys"
+        folder.mkdir()
+
+        def openssl(*arguments):
+            subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
+        openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=test CA",
+                "-keyout", "ca.key", "-out", "ca.crt")
+        for name in ("broker", "client"):
+            (folder / f"{name}.ext").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
+            openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}", "-keyout", f"{name}.key",
+                    "-out", f"{name}.csr")
+            openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-days", "2",
+                    "-extfile", f"{name}.ext", "-out", f"{name}.crt")
+        return folder
 
     def npu_smi(self, *captures):
         """A program that prints the captures in turn, as npu-smi on an Ascend node would."""
