@@ -82,13 +82,14 @@ std::uint64_t Agent::delivered_seq() {
 
 // Readings without a wall time are not sent; a person should know for what they wait.
 void Agent::tell_undated() {
-  const bool undated = uplink_ && uplink_->connected() &&
-                       clock_.offset().quality == BootClock::Quality::unknown;
+  const bool undated =
+      uplink_ && uplink_->connected() && clock_.offset().quality == BootClock::Quality::unknown;
   undated_turns_ = undated ? undated_turns_ + 1 : 0;
   if (undated_turns_ != undated_patience_turns) return;
-  log::warning("clock",
-               "readings wait: the kernel's clock is not synchronised (is NTP running?) and no relay "
-               "has told the time yet");
+  log::warning(
+      "clock",
+      "readings wait: the kernel's clock is not synchronised (is NTP running?) and no relay "
+      "has told the time yet");
 }
 
 void Agent::show(std::int64_t now_ms) {
