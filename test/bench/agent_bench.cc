@@ -144,7 +144,7 @@ int bench(int seconds) {
   }
   std::printf("backlog of %zu ticks: all there %.2f s after the broker came back\n",
               relay.ticks() - ticks, static_cast<double>(steady_ms() - start) / 1000);
-  report("after", before, usage_of(child), seconds);
+  report("outage and drain", before, usage_of(child), seconds);
   kill(child, SIGKILL);
   int status = 0;
   waitpid(child, &status, 0);
