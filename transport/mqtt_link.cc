@@ -82,6 +82,7 @@ class Core {
 
   // State below belongs to the link's thread.
   const Link::Handler* handler_ = nullptr;
+  bool turned_away_ = false;              // by the broker at the last attempt
   std::size_t attempt_ = 0;               // picks one of the host's addresses
   std::int64_t connected_at_ms_ = never;  // of the present session
   std::size_t subscribed_ = 0;            // how many of subscriptions_ the present session has
@@ -92,6 +93,7 @@ void Core::run(const Link::Handler& handler) {
   Backoff backoff(options_.backoff_min_ms, options_.backoff_max_ms);
   while (!stopping()) {
     connected_at_ms_ = never;
+    turned_away_ = false;
     std::string reason = connect_and_serve();
     outbox_.close();
     if (stopping()) break;
@@ -102,7 +104,11 @@ void Core::run(const Link::Handler& handler) {
       backoff.reset();
     }
     deliver({LinkEvent::Type::disconnected, {}, std::move(reason)});
-    const std::int64_t until_ms = steady_ms() + backoff.next_ms();
+    // Two clients with one id throw each other out: neither may come back fast.
+    const bool is_slow = turned_away_ || connected_at_ms_ != never;
+    const std::int64_t until_ms =
+        steady_ms() +
+        backoff.next_ms(is_slow ? options_.backoff_max_ms : options_.unreachable_max_ms);
     while (!stopping() && steady_ms() < until_ms) {
       pollfd wake{wake_.fd(), POLLIN, 0};
       poll(&wake, 1, poll_ms(until_ms, INT32_MAX));
@@ -126,7 +132,10 @@ std::string Core::connect_and_serve() {
   events.confirmed = [this] { outbox_.confirm(); };
   const Address& address = (*addresses)[attempt_ % addresses->size()];
   auto session = MqttSession::open(options_, address, std::move(events));
-  return session ? serve(**session) : session.error().message;
+  if (!session) return session.error().message;
+  std::string reason = serve(**session);
+  turned_away_ = (*session)->turned_away();
+  return reason;
 }
 
 // Why the session ended; nothing to say when it was stop().

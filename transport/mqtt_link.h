@@ -36,7 +36,8 @@ struct MqttOptions {
   bool clean_start = true;
   std::int64_t connect_timeout_ms = 10'000;  // TCP + TLS + CONNACK
   std::int64_t backoff_min_ms = 500;
-  std::int64_t backoff_max_ms = 60'000;
+  std::int64_t backoff_max_ms = 60'000;      // for a broker that turns the client away
+  std::int64_t unreachable_max_ms = 4000;    // for one that cannot be reached: a try costs little
   std::size_t max_in_flight = 20;            // publishes that wait for their PUBACK
   std::size_t max_message_bytes = 2U << 20;  // incoming; larger ones are counted and dropped
   // Published by the broker when this client dies without a DISCONNECT.

@@ -58,6 +58,8 @@ class MqttSession {
   Status step(short revents);
 
   [[nodiscard]] bool connected() const { return connected_; }
+  // The broker did not want this client, or the client this broker: not likely to pass by itself.
+  [[nodiscard]] bool turned_away() const;
   // Why the time for connecting was not enough.
   [[nodiscard]] std::string describe_timeout() const;
 

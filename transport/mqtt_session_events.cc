@@ -42,6 +42,12 @@ std::string MqttSession::failure_text(std::string_view text) const {
   return concat("MQTT broker ", options_.host, ":", options_.port, ": ", text);
 }
 
+bool MqttSession::turned_away() const {
+  return connack_code_ != 0 || disconnect_code_ != 0 ||
+         (options_.tls.enabled && !connected_ &&
+          !describe_certificate_problem(mosquitto_ssl_get(client_)).empty());
+}
+
 Error MqttSession::failure(int rc, int system_error) const {
   const auto unavailable = [this](std::string_view text) {
     return Error{ErrorCode::unavailable, failure_text(text)};

@@ -14,6 +14,13 @@ TEST_CASE("the bound doubles up to the maximum") {
   for (int i = 0; i < 200; ++i) CHECK(backoff.next_ms() == 60'000);
 }
 
+TEST_CASE("one failure may ask for a smaller bound, and does not change the next") {
+  Backoff backoff(500, 60'000, [] { return 0.999'999'999; });
+  for (int i = 0; i < 10; ++i) backoff.next_ms(4000);
+  CHECK(backoff.next_ms(4000) == 4000);
+  CHECK(backoff.next_ms() == 60'000);
+}
+
 TEST_CASE("a reset starts again at the minimum") {
   Backoff backoff(100, 1000, [] { return 0.999'999'999; });
   backoff.next_ms();

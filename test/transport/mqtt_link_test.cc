@@ -96,6 +96,28 @@ TEST_CASE("a refused TCP connection names host and port") {
   CHECK(node.seen.wait_for_reason(concat("MQTT broker 127.0.0.1:", port, ": Connection refused")));
 }
 
+TEST_CASE("a broker that was away for long is found soon, one that turns us away is left alone") {
+  const TempDir folder;
+  Mosquitto broker(password_config(folder, "right"));
+  broker.stop();
+  MqttOptions options = options_for(broker.port());
+  options.backoff_min_ms = options.backoff_max_ms = 600'000;
+  options.unreachable_max_ms = 100;
+  options.username = "node";
+  options.password = GENERATE("right", "wrong");
+  const Started node(options);
+  REQUIRE(node.seen.wait_for_reason("Connection refused"));
+  broker.start();
+  if (options.password == "right") {
+    CHECK(node.connected());
+  } else {
+    REQUIRE(node.seen.wait_for_reason("not authorised"));
+    const auto failures = node.link->stats().connect_failures;
+    std::this_thread::sleep_for(std::chrono::milliseconds(500));
+    CHECK(node.link->stats().connect_failures == failures);
+  }
+}
+
 TEST_CASE("a name without address is told") {
   MqttOptions options = options_for(1883);
   options.host = "no.such.host.invalid";
