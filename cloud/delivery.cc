@@ -6,7 +6,6 @@
 
 #include "cloud/write_request.h"
 #include "transport/clock.h"
-#include "transport/log.h"
 #include "transport/text.h"
 
 namespace godwit {
@@ -25,8 +24,14 @@ bool is_refusal(int status) {
 bool is_worth_a_retry(int status) { return status == 429 || (status >= 500 && status < 600); }
 
 // The answer's text goes to the log as it is and decides nothing (remote-write 1.0).
-void log_answer(std::string_view what, const HttpReply& reply) {
-  log::debug("write", what, {{"status", reply.status}, {"answer", trim(reply.body)}});
+std::string describe(const HttpReply& reply) {
+  const std::string_view advice =
+      is_worth_a_retry(reply.status) ? "" : ", check remote_write.url and its credentials";
+  std::string text = concat("HTTP status ", reply.status, advice);
+  if (const auto body = trim(reply.body); !body.empty()) {
+    text += concat(": ", body.substr(0, 200));
+  }
+  return text;
 }
 
 }  // namespace
@@ -80,20 +85,22 @@ Delivery::Answer Delivery::post_once(const std::string& block, bool refuse_500,
   server_error_ = reply.ok() && reply->status == 500;
   if (!reply) {
     ++stats_.failed_requests;
-    log::debug("write", "no answer", {{"error", reply.error().message}});
+    stats_.log.failed(reply.error().message);
     return Answer::later;
   }
   if (reply->status >= 200 && reply->status < 300) {
     stats_.last_ok_ms = steady_ms();
+    stats_.log.worked();
     return Answer::stored;
   }
-  log_answer("not taken", *reply);
   if (is_refusal(reply->status) || (refuse_500 && server_error_)) {
     ++stats_.refused_requests;
+    stats_.log.refused(reply->status, reply->body);
     refusal_ = server_error_ ? "server_error" : reply->status == 413 ? "too_large" : "refused";
     return Answer::refused;
   }
   ++stats_.failed_requests;
+  stats_.log.failed(describe(*reply));
   if (!is_worth_a_retry(reply->status)) {
     again = false;
     wait_ms = settings_fault_retry_ms;

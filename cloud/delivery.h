@@ -20,6 +20,7 @@
 #include <string_view>
 #include <vector>
 
+#include "cloud/database_log.h"
 #include "cloud/http_client.h"
 
 namespace godwit {
@@ -54,6 +55,7 @@ struct DeliveryStats {
   std::atomic<std::uint64_t> sent_bytes{0};        // compressed bodies
   std::atomic<std::uint64_t> request_ms{0};        // time spent waiting for answers
   std::atomic<std::int64_t> last_ok_ms{0};         // steady_ms() of the last 2xx, 0 for never
+  DatabaseLog log;
 };
 
 struct DeliveryOptions {

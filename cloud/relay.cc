@@ -113,10 +113,18 @@ void Relay::on_event(LinkEvent&& event) {
   switch (event.type) {
     case LinkEvent::Type::connected:
       log::info("mqtt", "connected", {{"broker", settings_.mqtt.host}});
+      connected_ = true;
+      told_reason_.clear();
       publish_state();
       return;
     case LinkEvent::Type::disconnected:
-      log::warning("mqtt", "disconnected", {{"reason", event.reason}});
+      // The link tries again for as long as it takes: each reason is told once.
+      if (connected_ || event.reason != told_reason_) {
+        log::warning("mqtt", connected_ ? "disconnected" : "not connected",
+                     {{"reason", event.reason}});
+        told_reason_ = event.reason;
+      }
+      connected_ = false;
       return;
     case LinkEvent::Type::message:
       return on_message(std::move(event.message));

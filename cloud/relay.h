@@ -81,6 +81,8 @@ class Relay {
   RelayCounters counters_;
   std::minstd_rand random_;
   bool draining_ = false;
+  bool connected_ = false;
+  std::string told_reason_;         // why there is no connection, as logged last
   std::int64_t state_sent_ms_ = 0;  // steady_ms(), as the next three
   std::int64_t next_state_ms_ = 0;
   std::int64_t next_report_ms_ = 0;

@@ -132,6 +132,36 @@ TEST_CASE("SIGTERM ends the relay cleanly, with exit code 0") {
   require_whole(database, "n1", 5, start_ms);
 }
 
+TEST_CASE("a broker and a database that are away are told once each") {
+  Mosquitto broker;
+  Database database(Database::Kind::victoria_metrics);
+  RelayProgram relay(broker, database);
+  FakeAgent agent(make_link(broker, "n1"), "n1", series);
+  agent.publish_schema();
+  database.stop();
+  agent.send(agent.frame(1, 5, system_clock()().wall_ms - 60'000));
+  const auto logs = [&](const std::string& part) {
+    return eventually([&] { return relay.process().output().find(part) != std::string::npos; });
+  };
+  REQUIRE(logs("the database takes no samples"));
+  std::this_thread::sleep_for(std::chrono::milliseconds(600));  // several tries to write
+  broker.stop();
+  REQUIRE(logs("mqtt: not connected"));
+  std::this_thread::sleep_for(std::chrono::milliseconds(2500));  // several tries to connect
+  const std::string log = relay.process().output();
+  INFO(log);
+  const auto count = [&](const std::string& part) {
+    std::size_t lines = 0;
+    for (std::size_t at = log.find(part); at != std::string::npos; at = log.find(part, at + 1)) {
+      ++lines;
+    }
+    return lines;
+  };
+  CHECK(count("the database takes no samples") == 1);
+  CHECK(count("mqtt: disconnected") == 1);
+  CHECK(count("mqtt: not connected") == 1);
+}
+
 TEST_CASE("wrong settings end the program with 78 and one line") {
   const test::TempDir dir;
   test::write_file(dir.file("relay.yaml"), "remote_write: {url: 'http://x/', nonsense: 1}\n");
