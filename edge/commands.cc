@@ -1,7 +1,9 @@
 #include "edge/commands.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
+#include <cmath>
 #include <condition_variable>
 #include <filesystem>
 #include <memory>
@@ -32,12 +34,12 @@ struct Reading {
 Reading read_once(const AgentSettings::Choice& choice, const Host& host) {
   Reading reading;
   reading.name = choice.spec->name;
-  const std::int64_t start = steady_ms();
+  const auto start = std::chrono::steady_clock::now();
   const auto collector = choice.spec->make(host, choice.settings);
   Batch batch;
   reading.status = collector->collect(batch);
   reading.samples = batch.take();
-  reading.seconds = static_cast<double>(steady_ms() - start) / 1000;
+  reading.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return reading;
 }
 
@@ -91,18 +93,32 @@ std::vector<Reading> read_all(const std::vector<const AgentSettings::Choice*>& c
   return all;
 }
 
+// One digit behind the point: for people.
+std::string short_number(double value) { return format_number(std::round(value * 10) / 10); }
+
+std::string value_text(const Sample& sample) {
+  std::string text = format_number(sample.value);
+  const MetricInfo* const info = find_metric(sample.series.name);
+  if (info == nullptr || info->unit.empty()) return text;
+  text += concat(" ", info->unit);
+  if (info->unit != "bytes") return text;
+  constexpr std::array<std::string_view, 4> units = {"MiB", "GiB", "TiB", "PiB"};
+  double scaled = sample.value / (1 << 20);
+  if (std::abs(scaled) < 1) return text;
+  std::size_t unit = 0;
+  for (; std::abs(scaled) >= 1024 && unit + 1 < units.size(); ++unit) scaled /= 1024;
+  return text + concat(" (", short_number(scaled), " ", units[unit], ")");
+}
+
 void print_table(const std::vector<Reading>& readings, std::ostream& out) {
   for (const auto& reading : readings) {
     if (reading.samples.empty()) continue;
     out << "# " << reading.name << ": " << reading.samples.size() << " readings in "
-        << format_number(reading.seconds) << " s\n";
+        << short_number(reading.seconds * 1000) << " ms\n";
     std::size_t width = 0;
     std::vector<std::pair<std::string, std::string>> lines;
     for (const auto& sample : reading.samples) {
-      const MetricInfo* const info = find_metric(sample.series.name);
-      std::string value = format_number(sample.value);
-      if (info != nullptr && !info->unit.empty()) value += concat(" ", info->unit);
-      lines.emplace_back(format_series(sample.series), std::move(value));
+      lines.emplace_back(format_series(sample.series), value_text(sample));
       width = std::max(width, lines.back().first.size());
     }
     width = std::min<std::size_t>(width, 100);
@@ -188,6 +204,13 @@ int once_command(const AgentSettings& settings, OnceFormat format, const std::st
 }
 
 int spool_command(const std::string& path, std::ostream& out, std::ostream& errors) {
+  std::error_code error;
+  if (!std::filesystem::exists(path, error)) {
+    errors << "godwit-agent: " << path << ": "
+           << (error ? error.message() : "no such file; the agent has stored nothing there yet")
+           << '\n';
+    return exit_failure;
+  }
   auto buffer = Buffer::open_read_only(path);
   if (!buffer) {
     errors << "godwit-agent: " << buffer.error().message << '\n';
@@ -231,7 +254,9 @@ int parse_command(const std::string& kind, const std::string& file, std::ostream
                       : kind == "npu-smi" ? parse_npu_smi_file(*content, file)
                                           : parse_jtop_file(*content);
   if (!parsed) {
-    errors << "godwit-agent: " << parsed.error().message << '\n';
+    const std::string& message = parsed.error().message;
+    const bool names_file = message.find(file) != std::string::npos;
+    errors << "godwit-agent: " << (names_file ? "" : file + ": ") << message << '\n';
     return exit_failure;
   }
   out << *parsed << (parsed->ends_with('\n') ? "" : "\n");

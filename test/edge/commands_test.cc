@@ -20,6 +20,7 @@ class Fixed : public Collector {
   Status collect(Batch& out) override {
     std::this_thread::sleep_for(std::chrono::milliseconds(sleep_ms_));
     if (status_) out.add("node_load1", 0.25);
+    if (status_) out.add("node_memory_MemTotal_bytes", 25'276'502'016.0);
     return status_;
   }
 
@@ -53,6 +54,11 @@ TEST_CASE("once prints every reading, and for each silent collector why") {
   CHECK(once_command(settings, format, "", out, errors) == exit_ok);
   CHECK(out.str().find("node_load1") != std::string::npos);
   CHECK(out.str().find("0.25") != std::string::npos);
+  if (format == OnceFormat::table) {
+    CHECK(out.str().find("25276502016 bytes (23.5 GiB)\n") != std::string::npos);
+    CHECK(out.str().find(" readings in 0 ") == std::string::npos);
+    CHECK(out.str().find(" ms\n") != std::string::npos);
+  }
   CHECK(errors.str().find("gone: no such thing\n") != std::string::npos);
   CHECK(errors.str().find("hanging: no answer within 100 ms") != std::string::npos);
   CHECK(errors.str().find("slow") == std::string::npos);
@@ -63,12 +69,24 @@ TEST_CASE("once prints every reading, and for each silent collector why") {
   CHECK(test::eventually([] { return Fixed::alive == 0; }));
 }
 
+TEST_CASE("parse names the file that it cannot read") {
+  const test::TempDir dir;
+  test::write_file(dir.file("x"), "hello");
+  for (const std::string kind : {"jtop", "npu-smi"}) {
+    std::ostringstream out;
+    std::ostringstream errors;
+    CHECK(parse_command(kind, dir.file("x"), out, errors) == exit_failure);
+    CHECK(errors.str().find(dir.file("x") + ": ") != std::string::npos);
+    CHECK(out.str().empty());
+  }
+}
+
 TEST_CASE("spool shows what a buffer holds") {
   const test::TempDir dir;
   std::ostringstream out;
   std::ostringstream errors;
   CHECK(spool_command(dir.file("none.db"), out, errors) == exit_failure);
-  CHECK(errors.str().find("none.db") != std::string::npos);
+  CHECK(errors.str().find("none.db: no such file") != std::string::npos);
   auto buffer = Buffer::open(dir.file("b.db"), {});
   REQUIRE(buffer.ok());
   StoredFrame row;
