@@ -1,5 +1,6 @@
 // Outputs in columns of text: -m, watch and -t topo.
 #include <algorithm>
+#include <array>
 
 #include "edge/collectors/npu_smi/parse.h"
 #include "transport/text.h"
@@ -59,6 +60,22 @@ std::vector<std::string> leading_devices(const std::vector<std::string_view>& wo
   return devices;
 }
 
+// Names whose widths are lost too: "NPU ID Chip ID Chip Logic ID Chip Name".
+std::vector<std::string_view> narrow_names(std::string_view line) {
+  static constexpr std::array<std::string_view, 8> known = {
+      "NPU ID",      "Slot ID", "Chip ID",  "Chip Logic ID",
+      "Chip Phy-ID", "Phy-ID",  "Logic ID", "Chip Name"};
+  std::vector<std::string_view> names;
+  while (!line.empty()) {
+    const auto* const name = std::find_if(
+        known.begin(), known.end(), [&](std::string_view each) { return line.starts_with(each); });
+    if (name == known.end()) return {};
+    names.push_back(*name);
+    line = trim(line.substr(name->size()));
+  }
+  return names;
+}
+
 }  // namespace
 
 std::optional<Mapping> parse_mapping(std::string_view text) {
@@ -67,9 +84,11 @@ std::optional<Mapping> parse_mapping(std::string_view text) {
     const std::string_view line = trim(raw);
     if (line.empty()) continue;
     const auto pieces = split_wide(line);
-    if (has_name(pieces, "NPU ID") && pieces.size() > 2) {
+    const bool is_wide = has_name(pieces, "NPU ID");
+    const auto names = is_wide ? pieces : narrow_names(line);
+    if (has_name(names, "NPU ID") && names.size() > 2) {
       if (!result.names.empty()) continue;
-      result.names.assign(pieces.begin(), pieces.end());
+      result.names.assign(names.begin(), names.end());
     } else if (!result.names.empty() && result.rows.size() < max_entries) {
       auto cells = pieces.size() == result.names.size() ? to_cells(pieces)
                                                         : by_words(line, result.names.size());

@@ -14,12 +14,13 @@ struct Pair {
 };
 
 // At the first ':' only: bus ids and times hold more. A key begins with a letter or is empty, which
-// continues the value above it; log lines ("[INFO ...] x: y") and paths are no keys.
+// continues the value above it; log lines ("[INFO ...] x: y"), paths and boxed tables are none.
 std::optional<Pair> split_pair(std::string_view line) {
   const std::size_t colon = line.find(':');
   if (colon == std::string_view::npos) return std::nullopt;
   const std::string_view key = trim(line.substr(0, colon));
-  if (key.size() > max_key_bytes || key.starts_with('[') || key.starts_with('/')) {
+  if (key.size() > max_key_bytes || key.starts_with('[') || key.starts_with('/') ||
+      key.starts_with('|')) {
     return std::nullopt;
   }
   return Pair{key, trim(line.substr(colon + 1))};

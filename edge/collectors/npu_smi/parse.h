@@ -36,6 +36,11 @@ bool is_hole(std::string_view text);
 // Pieces between TABs and runs of two or more blanks: a column's name or value may hold one blank.
 std::vector<std::string_view> split_wide(std::string_view line);
 
+// The command line that printed it, as far as the text shows; "" when it does not.
+std::string command_of(const KeyValues& report);
+std::string command_of(const Message& message);
+std::string command_of(const ProcessMemory& report);
+
 // The report in JSON, in the form of the expectations beside the captures. `file_name` is repeated.
 std::string report_json(const Report& report, std::string_view file_name);
 

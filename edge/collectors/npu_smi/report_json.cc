@@ -119,7 +119,7 @@ struct Writer {
   // Flat only when no key repeats. Values that go on over several lines have no blocks: the blank
   // lines stand between their parts.
   void operator()(const KeyValues& report) const {
-    head("", "kv");
+    head(command_of(report), "kv");
     std::vector<const KeyValue*> all;
     for (const auto& block : report.blocks) {
       for (const auto& entry : block) all.push_back(&entry);
@@ -201,7 +201,7 @@ struct Writer {
   }
 
   void operator()(const ProcessMemory& report) const {
-    head("npu-smi info -t proc-mem", "procmem");
+    head(command_of(report), "procmem");
     member(json, "npu_id", report.npu);
     write_processes(json, report.processes);
   }
@@ -213,7 +213,7 @@ struct Writer {
   }
 
   void operator()(const Message& report) const {
-    head("", "");
+    head(command_of(report), "");
     json.member("error", report.decisive);
     if (!report.unsupported) {
       json.key("lines");

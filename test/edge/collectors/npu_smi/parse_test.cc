@@ -229,3 +229,32 @@ TEST_CASE("npu-smi: what it never prints is refused with a line that says so") {
   REQUIRE_FALSE(named.ok());
   CHECK(named.error().message == "x.txt: nothing that npu-smi prints; it begins with \"hello\"");
 }
+
+TEST_CASE("npu-smi -m: heads and rows with one blank between columns") {
+  const auto m = as<Mapping>(
+      "NPU ID Chip ID Chip Logic ID Chip Phy-ID Chip Name\n0 0 0 4 Ascend 910B3\n0 1 - - Mcu\n");
+  CHECK(m.names ==
+        std::vector<std::string>{"NPU ID", "Chip ID", "Chip Logic ID", "Chip Phy-ID", "Chip Name"});
+  REQUIRE(m.rows.size() == 2);
+  CHECK(m.rows[0] == std::vector<std::string>{"0", "0", "0", "4", "Ascend 910B3"});
+  CHECK(m.rows[1] == std::vector<std::string>{"0", "1", "", "", "Mcu"});
+}
+
+TEST_CASE("npu-smi: a boxed table of another query is not taken for keys and values") {
+  CHECK_FALSE(parse_report("+----+\n| NPU resource static info as follow:  |\n"
+                           "| Format:Free/Total    NA: Currently |\n| 8/8   21/21 |\n+----+\n")
+                  .ok());
+}
+
+TEST_CASE("npu-smi: the command is told as far as the text shows it") {
+  const auto command = [](std::string_view text) { return command_of(as<KeyValues>(text)); };
+  CHECK(command("Total Count : 1\n\nNPU ID : 3\nChip Count : 1\n") == "npu-smi info -l");
+  CHECK(command("NPU ID : 3\nChip Count : 1\n\nNPU Real-time Power(W) : 9\nChip ID : 0\n") ==
+        "npu-smi info -t power -i 3");
+  CHECK(command("NPU ID : 3\nChip ID : 1\nBoard ID : 0x1\n") == "npu-smi info -t board -i 3 -c 1");
+  CHECK(command("Health Status : OK\n") == "npu-smi info -t health");
+  CHECK(command("Something : new\n").empty());
+  CHECK(command_of(as<Message>("This device does not support querying spod-info.\n")) ==
+        "npu-smi info -t spod-info");
+  CHECK(command_of(as<Message>("dcmi module initialize failed. ret is -8005\n")).empty());
+}
