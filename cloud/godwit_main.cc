@@ -87,10 +87,14 @@ int run_tail(const BrokerArguments& arguments, const TailOptions& chosen) {
     return fail(status.error());
   }
   bool output_open = true;
+  std::string told;  // why there is no connection
   while (!stop_requested && output_open) {
     for (const auto& event : inbox.wait(200)) {
       if (event.type == LinkEvent::Type::disconnected) {
-        std::fprintf(stderr, "godwit: %s; trying again\n", event.reason.c_str());
+        if (event.reason != told) {
+          std::fprintf(stderr, "godwit: %s; trying again\n", event.reason.c_str());
+        }
+        told = event.reason;
       }
       if (event.type != LinkEvent::Type::message) continue;
       const std::string lines = tail.on_message(event.message);
@@ -153,7 +157,11 @@ int main(int argc, char** argv) {
   std::vector<std::string> schemas;
   decode->add_option("file", file, "The payload, as received")->required();
   decode->add_option("--schema", schemas, "Schema messages that a frame needs, with parents");
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : exit_config;
+  }
 
   return tail->parsed() ? run_tail(broker, options) : run_decode(file, schemas);
 }

@@ -115,7 +115,11 @@ int main(int argc, char** argv) {
   const auto* check = app.add_subcommand("check", "Check the settings and exit");
   const auto* describe = app.add_subcommand("settings", "Print every setting as Markdown");
   app.require_subcommand(0, 1);
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : exit_config;
+  }
 
   if (describe->parsed()) {
     std::fputs(describe_settings(relay_settings_table()).c_str(), stdout);

@@ -162,6 +162,17 @@ TEST_CASE("a broker and a database that are away are told once each") {
   CHECK(count("mqtt: not connected") == 1);
 }
 
+TEST_CASE("a wrong command line ends the programs with 78, their help with 0") {
+  const test::TempDir dir;
+  for (const std::string program : {"/bin/godwit-relay", "/bin/godwit"}) {
+    const std::string path = std::string(GODWIT_BINARY_DIR) + program;
+    ChildProcess wrong({path, "--nonsense"}, dir.file("out"));
+    CHECK(wrong.wait() == 78);
+    ChildProcess help({path, "--help"}, dir.file("out"));
+    CHECK(help.wait() == 0);
+  }
+}
+
 TEST_CASE("wrong settings end the program with 78 and one line") {
   const test::TempDir dir;
   test::write_file(dir.file("relay.yaml"), "remote_write: {url: 'http://x/', nonsense: 1}\n");
