@@ -44,7 +44,7 @@ CollectorSpec fixed(std::string_view name, bool quick, int sleep_ms, Status stat
 TEST_CASE("once prints every reading, and for each silent collector why") {
   // As the registry does, they outlive a thread that hangs.
   static const auto& specs = *new std::vector<CollectorSpec>{
-      fixed("load", true, 0), fixed("gone", true, 0, Error{ErrorCode::no_data, "no such thing"}),
+      fixed("load", true, 1), fixed("gone", true, 0, Error{ErrorCode::no_data, "no such thing"}),
       fixed("slow", false, 20), fixed("hanging", false, 1500)};
   AgentSettings settings;
   for (const auto& spec : specs) settings.collectors.push_back({&spec, spec.defaults});

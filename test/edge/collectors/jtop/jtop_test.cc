@@ -34,7 +34,8 @@ class Service {
                                      "--truth",   dir_.file("truth.jsonl")};
     argv.insert(argv.end(), more.begin(), more.end());
     process_ = std::make_unique<test::ChildProcess>(argv, dir_.file("log"));
-    REQUIRE(test::eventually([&] { return std::filesystem::exists(dir_.file("jtop.sock")); }));
+    // It says so when it listens; the socket file is there a moment earlier.
+    REQUIRE(test::eventually([&] { return log().find("handshake, on ") != std::string::npos; }));
   }
   std::string log() const { return process_->output(); }
   std::string socket() const { return dir_.file("jtop.sock"); }
