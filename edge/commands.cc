@@ -114,7 +114,7 @@ void print_table(const std::vector<Reading>& readings, std::ostream& out) {
   for (const auto& reading : readings) {
     if (reading.samples.empty()) continue;
     out << "# " << reading.name << ": " << reading.samples.size() << " readings in "
-        << short_number(reading.seconds * 1000) << " ms\n";
+        << (reading.seconds < 1e-4 ? "under 0.1" : short_number(reading.seconds * 1000)) << " ms\n";
     std::size_t width = 0;
     std::vector<std::pair<std::string, std::string>> lines;
     for (const auto& sample : reading.samples) {
