@@ -152,7 +152,7 @@ void parse_memory(PickleValue memory, JetsonReadings& out) {
   }
   const PickleValue emc = memory["EMC"];
   out.emc_utilization_ratio = percent(emc["val"]);
-  // 1 kHz is a placeholder of the service for a clock it could not read.
+  // The service says 1 kHz for a clock that it could not read.
   if (emc["cur"].number().value_or(0) > 1) out.emc_clock_hz = scaled(emc["cur"], 1e3);
   out.emc_clock_min_hz = scaled(emc["min"], 1e3);
   out.emc_clock_max_hz = scaled(emc["max"], 1e3);
