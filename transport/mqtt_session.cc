@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -150,10 +151,17 @@ Status MqttSession::connect(const Address& address) {
   const bool by_name = options_.tls.enabled;
   const char* const any = address.v6 ? "::" : "0.0.0.0";
   const std::string& host = by_name ? options_.host : address.text;
+  // The library sets up its part of OpenSSL in the first TLS connect of the process, unguarded
+  // (2.0.11, net__init_tls): two links must not both be first.
+  static std::mutex first_tls_connect;
+  static std::atomic<bool> tls_ready = false;
+  std::unique_lock<std::mutex> alone(first_tls_connect, std::defer_lock);
+  if (options_.tls.enabled && !tls_ready) alone.lock();
   errno = 0;
   const int rc = mosquitto_connect_bind_async(client_, host.c_str(), options_.port,
                                               options_.keepalive_s, by_name ? any : nullptr);
   if (rc != MOSQ_ERR_SUCCESS) return failure(rc, errno);
+  if (options_.tls.enabled) tls_ready = true;
   return {};
 }
 
