@@ -74,6 +74,24 @@ const Certificates& certificates() {
 
 }  // namespace
 
+// First in the process, as each test case runs alone: the library sets up its TLS only once.
+TEST_CASE("links that start TLS at the same time do so without leak or race") {
+  const Certificates certificates;
+  const Mosquitto broker(tls_config(certificates));
+  std::vector<std::unique_ptr<Recorder>> seen;
+  std::vector<std::unique_ptr<Link>> links;
+  for (int i = 0; i < 8; ++i) {
+    MqttOptions options = tls_options(certificates, broker.port());
+    options.client_id = concat("node-", i);
+    seen.push_back(std::make_unique<Recorder>());
+    links.push_back(make_mqtt_link(options));
+  }
+  for (std::size_t i = 0; i < links.size(); ++i) {
+    REQUIRE(links[i]->start(seen[i]->handler()).ok());
+  }
+  for (const auto& recorder : seen) CHECK(recorder->wait_for(Type::connected));
+}
+
 TEST_CASE("a wrong password is told as such, and again until it is right") {
   const TempDir folder;
   const Mosquitto broker(password_config(folder, "secret"));
