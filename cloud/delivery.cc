@@ -4,6 +4,7 @@
 #include <array>
 #include <cassert>
 
+#include "cloud/refusal.h"
 #include "cloud/write_request.h"
 #include "transport/clock.h"
 #include "transport/text.h"
@@ -17,16 +18,16 @@ constexpr std::size_t probes_per_moment = 8;
 constexpr std::size_t probes_saved_after = 3;
 constexpr std::size_t few_probes = 2;
 
-bool is_refusal(int status) {
-  return status == 400 || status == 409 || status == 413 || status == 422;
-}
-
 bool is_worth_a_retry(int status) { return status == 429 || (status >= 500 && status < 600); }
 
 // The answer's text goes to the log as it is and decides nothing (remote-write 1.0).
 std::string describe(const HttpReply& reply) {
-  const std::string_view advice =
-      is_worth_a_retry(reply.status) ? "" : ", check remote_write.url and its credentials";
+  std::string_view advice;
+  if (reply.status == 404 || reply.status == 405) {
+    advice = ": nothing takes remote-write there, check the path of remote_write.url";
+  } else if (!is_worth_a_retry(reply.status)) {
+    advice = ", check remote_write.url and its credentials";
+  }
   std::string text = concat("HTTP status ", reply.status, advice);
   if (const auto body = trim(reply.body); !body.empty()) {
     text += concat(": ", body.substr(0, 200));
@@ -93,10 +94,11 @@ Delivery::Answer Delivery::post_once(const std::string& block, bool refuse_500,
     stats_.log.worked();
     return Answer::stored;
   }
-  if (is_refusal(reply->status) || (refuse_500 && server_error_)) {
+  const bool refused = is_refusal(reply->status, reply->body);
+  if (refused || (refuse_500 && server_error_)) {
     ++stats_.refused_requests;
     stats_.log.refused(reply->status, reply->body);
-    refusal_ = server_error_ ? "server_error" : reply->status == 413 ? "too_large" : "refused";
+    refusal_ = refused ? refusal_reason(reply->status, reply->body) : "server_error";
     return Answer::refused;
   }
   ++stats_.failed_requests;

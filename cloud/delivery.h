@@ -6,8 +6,7 @@
 // divided by node, then by time (older half first, so that the order per series holds), then by
 // series, until what is refused stands alone; that is dropped and counted, the rest is stored.
 // Other 4xx (401, 403, 404 ...) speak of the relay's settings, not of the samples: handed back.
-// How databases answer: Prometheus rolls the whole request back at the first bad sample, and
-// 2.39 to 2.49 say 500 for samples that are too old.
+// How databases answer: refusal.h. Prometheus rolls the whole request back at the first bad sample.
 #pragma once
 
 #include <atomic>

@@ -35,6 +35,7 @@ void catch_signals() {
   action.sa_handler = on_signal;
   sigaction(SIGTERM, &action, nullptr);
   sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGHUP, &action, nullptr);  // settings are read once: a new start reads them anew
   signal(SIGPIPE, SIG_IGN);
 }
 
@@ -95,6 +96,7 @@ int run(RelaySettings settings) {
   while (!stop_requested) relay.step(step_ms);
   log::info("relay", "stopping");
   relay.stop(grace_ms);
+  log::info("relay", "stopped");
   return 0;
 }
 
@@ -132,7 +134,8 @@ int main(int argc, char** argv) {
     return exit_config;
   }
   if (check->parsed()) {
-    std::puts("settings are right");
+    std::printf("settings are right: %s\n",
+                config.empty() ? "no file, environment and defaults" : config.c_str());
     return 0;
   }
   log::start(settings->log_level, settings->log_format);

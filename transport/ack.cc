@@ -16,7 +16,8 @@ std::string encode_ack(const Ack& ack) {
   Packer packer(out);
   packer.map(4U + (ack.reason.empty() ? 0 : 1) + (ack.retry_after_ms != 0 ? 1 : 0) +
              (ack.schema ? 1 : 0) + (ack.relay_time_ms != 0 ? 1 : 0) +
-             (ack.dropped_samples != 0 ? 1 : 0) + (ack.out_of_order_ok ? 1 : 0));
+             (ack.dropped_samples != 0 ? 1 : 0) + (ack.out_of_order_ok ? 1 : 0) +
+             (ack.out_of_order_window_ms != 0 ? 1 : 0));
   packer.text("v");
   packer.integer(1);
   packer.text("s");
@@ -48,6 +49,10 @@ std::string encode_ack(const Ack& ack) {
   if (ack.out_of_order_ok) {
     packer.text("o");
     packer.boolean(true);
+  }
+  if (ack.out_of_order_window_ms != 0) {
+    packer.text("b");
+    packer.integer(ack.out_of_order_window_ms);
   }
   return out;
 }
@@ -81,6 +86,8 @@ Result<Ack> decode_ack(std::string_view message) {
       ack.dropped_samples = static_cast<std::uint64_t>(reader.integer(0, max_integer));
     } else if (fields.is("o")) {
       ack.out_of_order_ok = reader.boolean();
+    } else if (fields.is("b")) {
+      ack.out_of_order_window_ms = reader.integer(0, max_integer);
     } else {
       reader.skip();
     }

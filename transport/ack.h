@@ -33,6 +33,9 @@ struct Ack {
   std::uint64_t dropped_samples = 0;
   // The database behind the relay accepts samples older than a series' last one.
   bool out_of_order_ok = false;
+  // How far behind the present it accepts them, milliseconds; 0: any age, or not known. What is
+  // older is refused unless it comes in order.
+  std::int64_t out_of_order_window_ms = 0;
 
   bool operator==(const Ack&) const = default;
 };

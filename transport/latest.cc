@@ -117,7 +117,7 @@ Result<NodeStatus> decode_status(std::string_view message) {
 std::string encode_relay_state(const RelayState& state) {
   std::string out;
   Packer packer(out);
-  packer.map(4);
+  packer.map(state.out_of_order_window_ms != 0 ? 5 : 4);
   packer.text("relay");
   packer.text(state.relay);
   packer.text("t");
@@ -126,6 +126,10 @@ std::string encode_relay_state(const RelayState& state) {
   packer.text(state.version);
   packer.text("out_of_order_ok");
   packer.boolean(state.out_of_order_ok);
+  if (state.out_of_order_window_ms != 0) {
+    packer.text("out_of_order_window");
+    packer.integer(state.out_of_order_window_ms);
+  }
   return out;
 }
 
@@ -143,6 +147,8 @@ Result<RelayState> decode_relay_state(std::string_view message) {
       read_text(reader, out.version);
     } else if (fields.is("out_of_order_ok")) {
       out.out_of_order_ok = reader.boolean();
+    } else if (fields.is("out_of_order_window")) {
+      out.out_of_order_window_ms = reader.integer(0, max_integer);
     } else {
       reader.skip();
     }

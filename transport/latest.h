@@ -43,6 +43,8 @@ struct RelayState {
   std::int64_t wall_ms = 0;  // its clock when it wrote this; 0: it does not trust its own clock
   std::string version{};
   bool out_of_order_ok = false;  // the database accepts samples older than a series' last one
+  // How far behind the present, milliseconds; 0: any age, or not known.
+  std::int64_t out_of_order_window_ms = 0;
 
   bool operator==(const RelayState&) const = default;
 };

@@ -28,6 +28,7 @@ class FakeDatabase {
   std::deque<HttpReply> script;
   std::function<void()> before_answer;  // on the poster's thread
   bool unreachable = false;
+  std::int64_t too_old_before_ms = INT64_MIN;  // refused with 500, as Prometheus 2.42 does
   bool in_order = true;  // refuse what is older than the last sample of its series
 
   HttpPost post() {
@@ -74,6 +75,7 @@ class FakeDatabase {
         if (const int status = judge ? judge(series, time) : 0; status != 0) {
           return HttpReply{status, "judged", ""};
         }
+        if (time < too_old_before_ms) return HttpReply{500, "too old sample\n", ""};
         if (in_order && !samples.empty()) {
           const auto& [last_time, last_bits] = *samples.rbegin();
           if (time < last_time) return HttpReply{400, "out of order sample", ""};

@@ -17,7 +17,8 @@ Ack full_ack() {
           .schema = 0xffff'ffff'ffff'fff0,
           .relay_time_ms = 1'795'000'000'123,
           .dropped_samples = 17,
-          .out_of_order_ok = true};
+          .out_of_order_ok = true,
+          .out_of_order_window_ms = 600'000};
 }
 
 }  // namespace

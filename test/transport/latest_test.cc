@@ -28,11 +28,16 @@ TEST_CASE("a node's status comes back as it was") {
 }
 
 TEST_CASE("the relay's state comes back as it was") {
-  const RelayState state{
-      .relay = "relay-0", .wall_ms = 12, .version = "0.1.0", .out_of_order_ok = true};
-  const auto decoded = decode_relay_state(encode_relay_state(state));
-  REQUIRE(decoded);
-  CHECK(*decoded == state);
+  for (const std::int64_t window_ms : {0, 600'000}) {
+    const RelayState state{.relay = "relay-0",
+                           .wall_ms = 12,
+                           .version = "0.1.0",
+                           .out_of_order_ok = true,
+                           .out_of_order_window_ms = window_ms};
+    const auto decoded = decode_relay_state(encode_relay_state(state));
+    REQUIRE(decoded);
+    CHECK(*decoded == state);
+  }
 }
 
 TEST_CASE("truncated and damaged small messages end in a value or an error") {
