@@ -31,6 +31,16 @@ TickJournal open_journal(const AgentSettings& settings) {
   return {};
 }
 
+// `truth` must outlive every buffer with these limits.
+BufferLimits witnessed(BufferLimits limits, TruthLog& truth) {
+  if (!truth.on()) return limits;
+  limits.on_loss = [&truth](std::uint64_t stream, std::string_view reason,
+                            const std::vector<std::uint64_t>& seqs) {
+    truth.lost(stream, reason, seqs);
+  };
+  return limits;
+}
+
 UplinkOptions uplink_options(const AgentSettings& settings, const AgentParts& parts) {
   UplinkOptions options = parts.uplink;
   options.node = settings.node;
@@ -55,9 +65,9 @@ Agent::Agent(AgentSettings settings, AgentParts parts)
       parts_(std::move(parts)),
       host_(settings_.root, parts_.clock),
       clock_(parts_.boot_id, parts_.clock),
-      keeper_(settings_.buffer_path, settings_.buffer),
-      gatherer_(parts_.boot_id, open_journal(settings_)),
       truth_(settings_.truth_log),
+      keeper_(settings_.buffer_path, witnessed(settings_.buffer, truth_)),
+      gatherer_(parts_.boot_id, open_journal(settings_)),
       inbox_(inbox_capacity) {
   recover();
   if (parts_.link) {

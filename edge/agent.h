@@ -80,10 +80,10 @@ class Agent {
   AgentParts parts_;
   Host host_;
   BootClock clock_;
+  TruthLog truth_;
   BufferKeeper keeper_;
   TickGatherer gatherer_;
   std::optional<Uplink> uplink_;
-  TruthLog truth_;
   LocalStatus status_;
   std::unique_ptr<HttpServer> http_;
   Inbox<Event> inbox_;

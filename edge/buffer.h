@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "edge/losses.h"
 #include "edge/sqlite.h"
 #include "transport/result.h"
 #include "transport/schema.h"
@@ -22,6 +23,7 @@ namespace godwit {
 struct BufferLimits {
   std::uint64_t max_bytes = 512U << 20;    // pages in use of the file
   std::int64_t sync_interval_ms = 10'000;  // 0: every commit is synced to the disk
+  LossWitness on_loss{};                   // may be empty; then no row is decoded for it
 };
 
 struct StoredFrame {
@@ -90,6 +92,8 @@ class Buffer {
   Status drop_oldest(std::string_view reason);
   // Counts ticks that never reached a row.
   Status count_dropped(std::uint64_t ticks, std::string_view reason);
+  // For losses that the buffer does not see itself.
+  void tell_loss(std::string_view reason, const std::vector<std::uint64_t>& seqs) const;
   // Oldest waiting row without its bytes.
   Result<std::optional<StoredFrame>> oldest();
   // Makes releases lasting, syncs, and moves the WAL into the file. For a clean end.
@@ -123,6 +127,7 @@ class Buffer {
   Status make_room();
   Status choose_sync(std::int64_t boot_ms);
   Result<std::int64_t> boot_key(const std::string& boot_id);
+  Status tell_rows_lost(std::uint64_t first, std::uint64_t last, std::string_view reason);
   Status add_to_state(std::string_view prefix, std::string_view reason, std::uint64_t ticks);
   Status set_state(std::string_view key, std::uint64_t value);
   Result<std::uint64_t> used_bytes();

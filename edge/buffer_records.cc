@@ -1,91 +1,12 @@
-// The parts of Buffer beside the queue itself: what is dropped or refused, schemas, boots, state.
+// The parts of Buffer beside the queue itself: schemas, boots, state.
 #include "edge/buffer.h"
-#include "transport/text.h"
 
 namespace godwit {
-namespace {
-
-constexpr std::uint64_t max_dead_rows = 256;
-constexpr std::string_view dropped_prefix = "dropped:";
-constexpr std::string_view dead_prefix = "dead:";
-
-}  // namespace
 
 Status Buffer::set_state(std::string_view key, std::uint64_t value) {
   auto statement = db_.prepare("INSERT OR REPLACE INTO state(key, value) VALUES(?, ?)");
   if (!statement) return statement.error();
   return statement->bind_text(key).bind(value).run();
-}
-
-Status Buffer::add_to_state(std::string_view prefix, std::string_view reason, std::uint64_t ticks) {
-  auto statement = db_.prepare(
-      "INSERT INTO state(key, value) VALUES(?, ?) "
-      "ON CONFLICT(key) DO UPDATE SET value = value + excluded.value");
-  if (!statement) return statement.error();
-  const std::string key = concat(prefix, reason);
-  return statement->bind_text(key).bind(ticks).run();
-}
-
-Status Buffer::reject(std::uint64_t first, std::uint64_t last, std::string_view reason) {
-  SqliteTransaction transaction(db_);
-  if (Status status = transaction.begin(); !status) return status;
-  auto sums = db_.prepare(
-      "SELECT count(*), total(ticks), total(length(bytes)) FROM frames "
-      "WHERE last_seq >= ? AND last_seq <= ?");
-  if (!sums) return sums.error();
-  const auto row = sums->bind(first).bind(last).step();
-  if (!row) return row.error();
-  const std::uint64_t ticks = sums->number(1);
-  auto move = db_.prepare(
-      "INSERT OR REPLACE INTO dead(last_seq, reason, schema, ticks, bytes) "
-      "SELECT last_seq, ?, schema, ticks, bytes FROM frames WHERE last_seq >= ? AND last_seq <= ?");
-  if (!move) return move.error();
-  if (Status s = move->bind_text(reason).bind(first).bind(last).run(); !s) return s;
-  auto erase = db_.prepare("DELETE FROM frames WHERE last_seq >= ? AND last_seq <= ?");
-  if (!erase) return erase.error();
-  if (Status status = erase->bind(first).bind(last).run(); !status) return status;
-  if (Status status = db_.execute(
-          concat("DELETE FROM dead WHERE last_seq NOT IN (SELECT last_seq FROM dead ORDER BY "
-                 "last_seq DESC LIMIT ",
-                 max_dead_rows, ")"));
-      !status) {
-    return status;
-  }
-  if (Status status = add_to_state(dead_prefix, reason, ticks); !status) return status;
-  if (Status status = set_state("last_seq", last_seq_); !status) return status;
-  if (Status status = transaction.commit(); !status) return status;
-  stats_.dead_ticks += ticks;
-  stats_.dead_by_reason[std::string(reason)] += ticks;
-  forget(sums->number(0), ticks, sums->number(2));
-  return {};
-}
-
-Status Buffer::drop_oldest(std::string_view reason) {
-  const auto head = oldest();
-  if (!head) return head.error();
-  if (!*head) return {};
-  const StoredFrame& row = **head;
-  SqliteTransaction transaction(db_);
-  if (Status status = transaction.begin(); !status) return status;
-  auto size = db_.prepare("SELECT length(bytes) FROM frames WHERE last_seq = ?");
-  if (!size) return size.error();
-  if (const auto found = size->bind(row.last_seq).step(); !found) return found.error();
-  const std::uint64_t bytes = size->number(0);
-  auto erase = db_.prepare("DELETE FROM frames WHERE last_seq <= ?");
-  if (!erase) return erase.error();
-  if (Status status = erase->bind(row.last_seq).run(); !status) return status;
-  if (Status s = add_to_state(dropped_prefix, reason, row.ticks); !s) return s;
-  if (Status status = set_state("last_seq", last_seq_); !status) return status;
-  if (Status status = transaction.commit(); !status) return status;
-  stats_.dropped_ticks[std::string(reason)] += row.ticks;
-  forget(1, row.ticks, bytes);
-  return {};
-}
-
-Status Buffer::count_dropped(std::uint64_t ticks, std::string_view reason) {
-  if (Status s = add_to_state(dropped_prefix, reason, ticks); !s) return s;
-  stats_.dropped_ticks[std::string(reason)] += ticks;
-  return {};
 }
 
 Status Buffer::put_schema(SchemaId id, std::optional<SchemaId> parent, std::string_view message) {

@@ -102,6 +102,7 @@ Status TickGatherer::add(const std::vector<Sample>& samples, std::int64_t boot_m
     if (!outcome && !fits) {
       // No buffer takes it and it cannot grow: its ticks are lost, the new one is not.
       lost_ticks_ += frame_.ticks();
+      buffer.tell_loss("no_buffer", frame_.seqs);
       frame_ = Frame{};
     }
   }
@@ -114,6 +115,7 @@ Status TickGatherer::add(const std::vector<Sample>& samples, std::int64_t boot_m
   journal_tick(frame_.ticks() - 1);
   if (frame_.ticks() > max_gathered_ticks) {
     lost_ticks_ += 1;
+    buffer.tell_loss("no_buffer", {frame_.first_seq()});
     trim_frame(frame_, frame_.seqs[1]);
   }
   return outcome;

@@ -51,4 +51,27 @@ void TruthLog::sent(const Frame& frame) {
   out_ << json.text() << '\n' << std::flush;
 }
 
+void TruthLog::lost(std::uint64_t stream, std::string_view reason,
+                    const std::vector<std::uint64_t>& seqs) {
+  if (!on()) return;
+  JsonWriter json;
+  json.begin_object();
+  json.member("lost", reason);
+  json.member("stream", format_schema_id(stream));
+  json.key("seqs");
+  json.begin_array();
+  for (std::size_t begin = 0; begin < seqs.size();) {
+    std::size_t end = begin + 1;
+    while (end < seqs.size() && seqs[end] == seqs[end - 1] + 1) ++end;
+    json.begin_array();
+    json.value(seqs[begin]);
+    json.value(seqs[end - 1]);
+    json.end_array();
+    begin = end;
+  }
+  json.end_array();
+  json.end_object();
+  out_ << json.text() << '\n' << std::flush;
+}
+
 }  // namespace godwit

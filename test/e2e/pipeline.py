@@ -335,9 +335,18 @@ class Pipeline:
             entry = json.loads(line)
             if "v" in entry:
                 ticks[entry["seq"]] = entry["v"]
-            else:
+            elif "sent" in entry:
                 times.update(zip(entry["sent"], entry["t"]))
         return ticks, times
+
+    def lost(self, node):
+        """What the agent declared lost: {seq: reason}."""
+        reasons = {}
+        for line in (self.folder / f"{node}.truth").read_text().splitlines():
+            entry = json.loads(line)
+            for first, last in entry["seqs"] if "lost" in entry else ():
+                reasons.update((seq, entry["lost"]) for seq in range(first, last + 1))
+        return reasons
 
     def wait_delivered(self, agent, limit=60):
         """Until the agent has delivered its backlog: only fresh ticks wait."""
@@ -363,16 +372,17 @@ class Pipeline:
         return last
 
     def compare(self, node, last, ticks_may_miss=0, tolerance=0.0):
-        """Every sample read up to tick `last` must be stored with its millisecond and value, and nothing
-        that was not read. Returns how many were compared."""
+        """Every sample read up to tick `last` must be stored with its millisecond and value, unless its
+        tick was declared lost, and nothing that was not read. Returns how many were compared."""
         ticks, times = self.truth(node)
-        unsent = sorted(seq for seq in ticks if seq <= last and seq not in times)
+        lost = self.lost(node)
+        unsent = sorted(seq for seq in ticks if seq <= last and seq not in times and seq not in lost)
         assert len(unsent) <= ticks_may_miss, f"{len(unsent)} of {len(ticks)} ticks never sent: {unsent[:10]}"
         read, must = {}, set()
         for seq, values in ticks.items():
             for series, value in values.items() if seq in times else ():
                 read[series, times[seq]] = float(value)
-                if seq <= last:
+                if seq <= last and seq not in lost:
                     must.add((series, times[seq]))
         # VictoriaMetrics shows what it has acknowledged a moment later.
         for _ in range(20):

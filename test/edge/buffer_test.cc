@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "test/support/support.h"
+#include "transport/frame.h"
 #include "transport/text.h"
 
 namespace godwit {
@@ -140,6 +141,29 @@ TEST_CASE("the byte bound drops the oldest, counts it, and the file stays within
   CHECK(stats.dropped_ticks.at("full") + stats.ticks + 1000 == 10'000);
   CHECK(std::filesystem::file_size(dir.file("buffer.db")) <= limits.max_bytes + 100'000);
   CHECK(std::filesystem::file_size(dir.file("buffer.db-wal")) <= 5'000'000);
+}
+
+TEST_CASE("whoever asks is told the seqs of what is lost") {
+  std::vector<std::pair<std::string, std::vector<std::uint64_t>>> told;
+  BufferLimits limits;
+  limits.on_loss = [&](std::uint64_t, std::string_view reason,
+                       const std::vector<std::uint64_t>& seqs) { told.emplace_back(reason, seqs); };
+  Buffer buffer = std::move(*Buffer::open_in_memory(limits));
+  Frame frame;
+  frame.stream = buffer.epoch();
+  frame.seqs = {1, 4};
+  frame.times_ms = {1000, 4000};
+  StoredFrame with_gap = row(1, 4);
+  with_gap.bytes = encode_frame(frame);
+  REQUIRE(buffer.append(with_gap).ok());
+  REQUIRE(buffer.append(row(5, 6)).ok());  // no frame at all
+  REQUIRE(buffer.drop_oldest("age").ok());
+  REQUIRE(buffer.reject(5, 6, "unreadable").ok());
+  REQUIRE(told.size() == 2);
+  CHECK(told[0].first == "age");
+  CHECK(told[0].second == std::vector<std::uint64_t>{1, 4});
+  CHECK(told[1].first == "unreadable");
+  CHECK(told[1].second == std::vector<std::uint64_t>{5, 6});
 }
 
 TEST_CASE("schemas live as long as a row needs their chain") {

@@ -1,0 +1,20 @@
+// Losses: ticks that will never be delivered, and who is told when that is decided.
+//
+// Reasons: "thinned" (left out of older frames when room was needed), "full" and "age" (dropped at
+// buffer.max_bytes and buffer.max_age), "no_buffer" (neither file nor RAM took them), "undatable"
+// and "unreadable" (dead letters of the agent), and whatever a relay gives when it refuses a frame.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string_view>
+#include <vector>
+
+namespace godwit {
+
+// Called on the owner thread before the loss is written. A crash or a failed write in between
+// leaves the ticks where they were: they are delivered, or lost again later.
+using LossWitness = std::function<void(std::uint64_t stream, std::string_view reason,
+                                       const std::vector<std::uint64_t>& seqs)>;
+
+}  // namespace godwit
