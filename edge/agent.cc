@@ -47,6 +47,8 @@ UplinkOptions uplink_options(const AgentSettings& settings, const AgentParts& pa
   options.birth.boot_id = parts.boot_id;
   options.birth.session = parts.session;
   options.birth.version = GODWIT_VERSION;
+  options.link = settings.link;
+  if (!settings.buffer_path.empty()) options.meter_path = link_meter_path(settings.buffer_path);
   options.limits.history_age_ms = 2 * settings.flush_interval_ms + 10'000;
   return options;
 }
@@ -235,6 +237,10 @@ void Agent::take_self_readings(Batch& tick) {
   }
   const auto oldest = buffer().oldest();
   const auto wall_now = clock_.wall_now();
+  if (uplink_ && wall_now) {
+    state.link_day = uplink_->meter().day(*wall_now);
+    state.link_month = uplink_->meter().month(*wall_now);
+  }
   if (oldest && *oldest && wall_now) {
     if (const auto at = clock_.wall_ms((*oldest)->boot_id, (*oldest)->first_boot_ms)) {
       state.oldest_age_ms = std::max<std::int64_t>(0, *wall_now - *at);
@@ -275,6 +281,7 @@ void Agent::finish() {
     }
     uplink_->say_goodbye(buffer());
     parts_.link->stop(1000);
+    uplink_->store_meter();
   }
   if (const Status status = buffer().flush(); !status) {
     log::error("buffer", status.error().message);

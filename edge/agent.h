@@ -21,6 +21,7 @@
 #include "edge/truth_log.h"
 #include "edge/uplink.h"
 #include "transport/inbox.h"
+#include "transport/json_writer.h"
 #include "transport/link.h"
 
 namespace godwit {
@@ -71,6 +72,7 @@ class Agent {
   std::uint64_t delivered_seq();
   void tell_undated();
   void show(std::int64_t now_ms);
+  void show_link(JsonWriter& json) const;
   void finish();
 
   Buffer& buffer() { return keeper_.buffer(); }

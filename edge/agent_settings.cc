@@ -156,6 +156,8 @@ std::vector<Setting> agent_settings_table(const std::vector<CollectorSpec>& regi
       mqtt_settings_table("Broker: mqtt:// or mqtts:// host:port; \"\" only collects and stores.",
                           "Unique at the broker; godwit-agent-<node> if not set.");
   std::move(mqtt.begin(), mqtt.end(), std::back_inserter(table));
+  auto link = link_settings_table();
+  std::move(link.begin(), link.end(), std::back_inserter(table));
   for (const auto& spec : registry) add_collector_settings(spec, table);
   return table;
 }
@@ -190,6 +192,7 @@ Result<AgentSettings> load_agent_settings(const std::string& path, const Environ
     if (!mqtt) return mqtt.error();
     out.mqtt = std::move(*mqtt);
   }
+  out.link = finalise_link(*settings);
   out.publish_latest = settings->flag("publish.latest");
   out.http_listen = settings->text("http.listen");
   out.root = settings->text("root");

@@ -8,6 +8,7 @@
 
 #include "edge/buffer.h"
 #include "edge/collector.h"
+#include "edge/link_settings.h"
 #include "transport/log.h"
 #include "transport/mqtt_link.h"
 #include "transport/settings.h"
@@ -25,6 +26,7 @@ struct AgentSettings {
   std::int64_t max_age_ms = 0;
   bool link_enabled = true;  // false: mqtt.url is empty
   MqttOptions mqtt;          // without the will
+  LinkLimits link;
   bool publish_latest = false;
   std::string http_listen;  // empty: no server
   std::string root = "/";

@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "edge/agent.h"
-#include "transport/json_writer.h"
 #include "transport/log.h"
 #include "transport/text.h"
 
@@ -92,6 +91,27 @@ void Agent::tell_undated() {
       "has told the time yet");
 }
 
+void Agent::show_link(JsonWriter& json) const {
+  if (!uplink_) return;
+  const auto usage = [&](std::string_view key, const LinkUsage& bytes) {
+    json.key(key);
+    json.begin_object();
+    json.member("sent_bytes", bytes.sent_bytes);
+    json.member("received_bytes", bytes.received_bytes);
+    json.end_object();
+  };
+  json.key("link");
+  json.begin_object();
+  const LinkStats stats = parts_.link->stats();
+  usage("since_start", {stats.sent_wire_bytes, stats.received_wire_bytes});
+  if (const auto wall_now = clock_.wall_now()) {
+    usage("day", uplink_->meter().day(*wall_now));
+    usage("month", uplink_->meter().month(*wall_now));
+  }
+  usage("undated", uplink_->meter().undated());
+  json.end_object();
+}
+
 void Agent::show(std::int64_t now_ms) {
   show_due_ms_ = now_ms + show_interval_ms;
   tell_undated();
@@ -119,6 +139,7 @@ void Agent::show(std::int64_t now_ms) {
   json.member("file_bytes", stats.file_bytes);
   json.member("connected", uplink_ && uplink_->connected());
   json.member("inbox_refused", inbox_.refused());
+  show_link(json);
   json.key("collectors");
   json.begin_object();
   for (const auto& runner : runners_) {

@@ -15,6 +15,7 @@
 #include "edge/boot_clock.h"
 #include "edge/collectors/jtop/jtop.h"
 #include "edge/collectors/npu_smi/parse.h"
+#include "edge/link_meter.h"
 #include "transport/catalog.h"
 #include "transport/clock.h"
 #include "transport/exposition.h"
@@ -170,6 +171,19 @@ void print_counts(std::string_view title, const std::map<std::string, std::uint6
   }
 }
 
+// The month that was counted last: only the settings know on which day it began.
+void print_meter(const std::string& buffer_path, std::ostream& out) {
+  const auto meter = LinkMeter::read(link_meter_path(buffer_path));
+  if (!meter) return;
+  const std::int64_t now_ms = system_clock()().wall_ms;
+  const auto line = [&](std::string_view what, const LinkUsage& usage) {
+    out << "link, " << what << ": " << usage.sent_bytes << " bytes sent, " << usage.received_bytes
+        << " received\n";
+  };
+  line("today", meter->day(now_ms));
+  line("month", meter->latest_month());
+}
+
 }  // namespace
 
 int once_command(const AgentSettings& settings, OnceFormat format, const std::string& collector,
@@ -241,6 +255,7 @@ int spool_command(const std::string& path, std::ostream& out, std::ostream& erro
     out << "oldest: " << format_utc(wall) << ", "
         << age_text(std::max<std::int64_t>(0, system_clock()().wall_ms - wall)) << " ago\n";
   }
+  print_meter(path, out);
   print_counts("dropped", stats.dropped_ticks, out);
   print_counts("dead letters", stats.dead_by_reason, out);
   return exit_ok;

@@ -15,6 +15,12 @@ double seconds(const timeval& t) {
 
 double number(std::uint64_t value) { return static_cast<double>(value); }
 
+void add_usage(std::string_view name, const std::optional<LinkUsage>& usage, Batch& out) {
+  if (!usage) return;
+  out.add(name, {{"direction", "received"}}, number(usage->received_bytes));
+  out.add(name, {{"direction", "sent"}}, number(usage->sent_bytes));
+}
+
 }  // namespace
 
 ProcessUsage process_usage() {
@@ -57,6 +63,10 @@ void add_self_readings(const SelfState& state, Batch& out) {
     out.add("godwit_link_rejected_ticks_total", {{"reason", reason}}, number(ticks));
   }
   out.add("godwit_link_connected", state.link.connected ? 1 : 0);
+  add_usage("godwit_link_wire_bytes_total",
+            LinkUsage{state.link.sent_wire_bytes, state.link.received_wire_bytes}, out);
+  add_usage("godwit_link_day_bytes", state.link_day, out);
+  add_usage("godwit_link_month_bytes", state.link_month, out);
   out.add("godwit_link_sent_bytes_total", number(state.link.sent_payload_bytes));
   out.add("godwit_link_sent_frames_total", number(state.uplink.sent_frames));
   out.add("godwit_link_resent_frames_total", number(state.uplink.resent_frames));

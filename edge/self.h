@@ -7,6 +7,7 @@
 
 #include "edge/boot_clock.h"
 #include "edge/buffer.h"
+#include "edge/link_meter.h"
 #include "edge/uplink.h"
 #include "transport/link.h"
 #include "transport/metric.h"
@@ -21,6 +22,7 @@ struct SelfState {
   std::uint64_t lost_ticks = 0;      // that no buffer took
   UplinkStats uplink;
   LinkStats link;
+  std::optional<LinkUsage> link_day, link_month;
   BootClock::Quality clock = BootClock::Quality::unknown;
 };
 

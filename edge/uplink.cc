@@ -27,6 +27,7 @@ Uplink::Uplink(Link& link, BootClock& clock, UplinkOptions options)
       clock_(clock),
       options_(std::move(options)),
       outgoing_(clock, options_.limits),
+      meter_(options_.meter_path, options_.link.billing_day, options_.link.max_unsaved_bytes()),
       resend_(options_.ack_timeout_ms, options_.max_resend_ms, options_.random) {}
 
 Status Uplink::subscribe() {
@@ -154,6 +155,11 @@ void Uplink::say_goodbye(Buffer& buffer) {
                       true);
 }
 
+void Uplink::store_meter() {
+  meter_.count(link_.stats(), clock_.wall_now());
+  if (const Status saved = meter_.save(); !saved) log::warning("link", saved.error().message);
+}
+
 bool Uplink::publish_schemas(Buffer& buffer, SchemaId id) {
   std::vector<std::pair<SchemaId, std::string>> chain;  // child first
   std::optional<SchemaId> at = id;
@@ -227,6 +233,7 @@ void Uplink::clear_schemas(Buffer& buffer, std::int64_t now_ms) {
 
 void Uplink::step(Buffer& buffer, std::int64_t now_ms) {
   stepped_ms_ = now_ms;
+  meter_.count(link_.stats(), clock_.wall_now());
   if (!connected_ || now_ms < retry_ms_) return;
   if (birth_is_due_) publish_birth(buffer);
   if (!flight_) {

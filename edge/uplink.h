@@ -18,6 +18,8 @@
 
 #include "edge/boot_clock.h"
 #include "edge/buffer.h"
+#include "edge/link_meter.h"
+#include "edge/link_settings.h"
 #include "edge/outgoing.h"
 #include "transport/ack.h"
 #include "transport/backoff.h"
@@ -30,6 +32,8 @@ struct UplinkOptions {
   std::string node;
   NodeStatus birth;  // boot id, session, version; the rest is filled in
   OutgoingLimits limits;
+  LinkLimits link;
+  std::string meter_path;  // empty: forgotten with the process
   std::int64_t ack_timeout_ms = 5000;
   std::int64_t max_resend_ms = 60'000;
   Backoff::Random random = Backoff::system_random();
@@ -72,6 +76,10 @@ class Uplink {
   [[nodiscard]] bool connected() const { return connected_; }
   [[nodiscard]] bool idle() const { return !flight_; }
   [[nodiscard]] const UplinkStats& stats() const { return stats_; }
+  // As of the last step().
+  [[nodiscard]] const LinkMeter& meter() const { return meter_; }
+  // Counts what the link did until now and stores it. For a clean end.
+  void store_meter();
 
  private:
   struct Flight {
@@ -97,6 +105,7 @@ class Uplink {
   BootClock& clock_;
   UplinkOptions options_;
   Outgoing outgoing_;
+  LinkMeter meter_;
   Backoff resend_;
   std::optional<Flight> flight_;
   std::set<SchemaId> announced_;  // on this connection

@@ -43,6 +43,9 @@ struct LinkStats {
   std::uint64_t received_messages = 0;
   std::uint64_t received_payload_bytes = 0;
   std::uint64_t refused_messages = 0;  // incoming ones over the size bound
+  // At IP level, headers and whatever keeps the connection up included.
+  std::uint64_t sent_wire_bytes = 0;
+  std::uint64_t received_wire_bytes = 0;
 };
 
 class Link {

@@ -16,6 +16,7 @@
 #include "transport/mqtt_outbox.h"
 #include "transport/mqtt_session.h"
 #include "transport/resolve.h"
+#include "transport/tcp_usage.h"
 #include "transport/text.h"
 
 namespace godwit {
@@ -63,6 +64,7 @@ class Core {
   void say_goodbye(MqttSession& session) const;
   [[nodiscard]] short wait(MqttSession& session, std::int64_t until_ms) const;
   Status send_queued(MqttSession& session);
+  void count_usage(const MqttSession& session);
   std::vector<Subscription> handle_connected(std::size_t max_bytes);
   void deliver(LinkEvent&& event);
   [[nodiscard]] std::vector<Subscription> new_subscriptions();
@@ -86,6 +88,7 @@ class Core {
   std::size_t attempt_ = 0;               // picks one of the host's addresses
   std::int64_t connected_at_ms_ = never;  // of the present session
   std::size_t subscribed_ = 0;            // how many of subscriptions_ the present session has
+  TcpUsage counted_;                      // of the present session
 };
 
 void Core::run(const Link::Handler& handler) {
@@ -133,6 +136,7 @@ std::string Core::connect_and_serve() {
   const Address& address = (*addresses)[attempt_ % addresses->size()];
   auto session = MqttSession::open(options_, address, std::move(events));
   if (!session) return session.error().message;
+  counted_ = {};
   std::string reason = serve(**session);
   turned_away_ = (*session)->turned_away();
   return reason;
@@ -147,7 +151,9 @@ std::string Core::serve(MqttSession& session) {
       return "";
     }
     const std::int64_t until_ms = session.connected() ? stop_at_ms_.load() : deadline_ms;
-    if (Status status = session.step(wait(session, until_ms)); !status) {
+    const short revents = wait(session, until_ms);
+    count_usage(session);  // before the step, which may close the socket
+    if (Status status = session.step(revents); !status) {
       return status.error().message;
     }
     if (session.connected()) {
@@ -156,6 +162,14 @@ std::string Core::serve(MqttSession& session) {
       return session.describe_timeout();
     }
   }
+}
+
+void Core::count_usage(const MqttSession& session) {
+  if (session.fd() < 0) return;
+  const TcpUsage now = tcp_usage(session.fd());
+  outbox_.count_wire(now.sent_bytes - std::min(now.sent_bytes, counted_.sent_bytes),
+                     now.received_bytes - std::min(now.received_bytes, counted_.received_bytes));
+  counted_ = now;
 }
 
 void Core::say_goodbye(MqttSession& session) const {

@@ -79,6 +79,12 @@ void MqttOutbox::count_refused() {
   ++stats_.refused_messages;
 }
 
+void MqttOutbox::count_wire(std::uint64_t sent_bytes, std::uint64_t received_bytes) {
+  const std::lock_guard lock(mutex_);
+  stats_.sent_wire_bytes += sent_bytes;
+  stats_.received_wire_bytes += received_bytes;
+}
+
 LinkStats MqttOutbox::stats() const {
   const std::lock_guard lock(mutex_);
   return stats_;

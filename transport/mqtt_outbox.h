@@ -44,6 +44,7 @@ class MqttOutbox {
   void count_failure();
   void count_received(std::size_t payload_bytes);
   void count_refused();
+  void count_wire(std::uint64_t sent_bytes, std::uint64_t received_bytes);
   [[nodiscard]] LinkStats stats() const;
 
  private:

@@ -158,6 +158,9 @@ Status LoopbackBroker::publish(const SessionPtr& from, Message&& message) {
     }
     ++from->stats.sent_messages;
     from->stats.sent_payload_bytes += message.payload.size();
+    // As if each message and its confirmation were a packet.
+    from->stats.sent_wire_bytes += message.topic.size() + message.payload.size() + 60;
+    from->stats.received_wire_bytes += 60;
     if (frozen_) {
       ++from->in_flight;
       inbox_.emplace_back(from, std::move(message));

@@ -314,3 +314,27 @@ TEST_CASE("two threads publish at once") {
   CHECK(node.seen.wait_for_messages(200));
   CHECK(node.link->stats().sent_messages == 200);
 }
+
+TEST_CASE("bytes on the wire are counted as the kernel sees them") {
+  const Mosquitto broker;
+  Started started(options_for(broker.port()));
+  REQUIRE(started.connected());
+  const auto idle = [&] {
+    const LinkStats stats = started.link->stats();
+    return stats.sent_wire_bytes;
+  };
+  // SYN, ACK, CONNECT, SUBSCRIBE and their headers.
+  REQUIRE(eventually([&] { return idle() > 4 * 52; }));
+  const LinkStats before = started.link->stats();
+  const std::string payload(100'000, 'x');
+  REQUIRE(started.link->publish("other", payload, Qos::at_least_once, false).ok());
+  REQUIRE(eventually([&] { return idle() >= before.sent_wire_bytes + payload.size(); }));
+  const LinkStats after = started.link->stats();
+  // Loopback has packets of 64 KiB: the headers are few.
+  CHECK(after.sent_wire_bytes - before.sent_wire_bytes < payload.size() + 5'000);
+  CHECK(after.sent_payload_bytes == payload.size());
+  CHECK(after.received_wire_bytes > 0);
+  CHECK(after.received_wire_bytes < 10'000);
+  started.link->stop(500);
+  CHECK(started.link->stats().sent_wire_bytes >= after.sent_wire_bytes);
+}
