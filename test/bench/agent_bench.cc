@@ -91,7 +91,6 @@ Usage usage_of(pid_t pid) {
   settings.collectors = {{&spec, spec.defaults}};
   (void)parse_mqtt_url(url, settings.mqtt);
   settings.mqtt.client_id = "bench";
-  settings.mqtt.backoff_max_ms = 1000;
   AgentParts parts;
   parts.clock_synchronised = [] { return true; };
   parts.boot_id = read_boot_id();
