@@ -80,6 +80,7 @@ std::vector<Setting> common_settings() {
        .choices = {"text", "json"}},
       {.key = "truth_log",
        .help = "For tests: file to which every tick is appended as taken (one JSON line)."},
+      {.key = "clock_file", .help = "For tests: file that says what time it is."},
   };
 }
 
@@ -199,6 +200,7 @@ Result<AgentSettings> load_agent_settings(const std::string& path, const Environ
   out.log_level = *log::parse_level(settings->text("log.level"));
   out.log_format = *log::parse_format(settings->text("log.format"));
   out.truth_log = settings->text("truth_log");
+  out.clock_file = settings->text("clock_file");
   for (const auto& spec : registry) {
     auto choice = finalise_collector(*settings, spec, milliseconds(out.interval_ms));
     if (choice.settings.enabled) out.collectors.push_back(std::move(choice));

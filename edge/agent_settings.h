@@ -33,6 +33,7 @@ struct AgentSettings {
   log::Level log_level = log::Level::info;
   log::Format log_format = log::Format::text;
   std::string truth_log;
+  std::string clock_file;
 
   struct Choice {
     const CollectorSpec* spec = nullptr;

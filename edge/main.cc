@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "edge/agent.h"
+#include "edge/clock_file.h"
 #include "edge/commands.h"
 #include "transport/log.h"
 #include "transport/text.h"
@@ -64,6 +65,19 @@ void watch_signals(Agent& agent, const sigset_t& signals) {
   }).detach();
 }
 
+Result<AgentParts> machine_parts(const std::string& clock_file) {
+  AgentParts parts;
+  parts.boot_id = read_boot_id();
+  parts.session = random_session();
+  if (clock_file.empty()) return parts;
+  const auto file = ClockFile::open(clock_file);
+  if (!file) return file.error();
+  parts.clock = file->clock();
+  parts.clock_synchronised = file->synchronised();
+  if (!file->boot_id().empty()) parts.boot_id = file->boot_id();
+  return parts;
+}
+
 int run(AgentSettings settings) {
   sigset_t signals;
   sigemptyset(&signals);
@@ -73,9 +87,9 @@ int run(AgentSettings settings) {
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
 
-  AgentParts parts;
-  parts.boot_id = read_boot_id();
-  parts.session = random_session();
+  auto machine = machine_parts(settings.clock_file);
+  if (!machine) return complain(machine.error());
+  AgentParts parts = std::move(*machine);
   if (settings.link_enabled) {
     NodeStatus death;
     death.boot_id = parts.boot_id;
