@@ -5,7 +5,7 @@
 // One `key value` per line, `#` begins a comment; a key that is missing has its default.
 //   boot_id X             of a reboot; read when the agent starts. Default: the machine's.
 //   boot_offset_ms N      added to CLOCK_BOOTTIME. For a boot that begins now: minus its reading.
-//   wall_offset_ms N      added to CLOCK_REALTIME.
+//   wall_offset_ms N      added to the wall clock.
 //   wall_at_boot_ms N     instead: the wall clock said N when the agent's boot time was 0. 0 is a
 //                         boot in 1970.
 //   synchronised yes|no   what the kernel says of its clock. Default: yes.
