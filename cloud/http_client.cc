@@ -1,11 +1,11 @@
 #include "cloud/http_client.h"
 
 #include <algorithm>
-#include <fstream>
 #include <memory>
 
 #include <curl/curl.h>
 
+#include "transport/secret_file.h"
 #include "transport/text.h"
 
 namespace godwit {
@@ -46,17 +46,6 @@ int watch_cancel(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
   return static_cast<const std::atomic<bool>*>(user)->load() ? 1 : 0;
 }
 
-Result<std::string> read_secret(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::string secret(8192, '\0');
-  in.read(secret.data(), static_cast<std::streamsize>(secret.size()));
-  if (!in.eof()) {
-    return Error{ErrorCode::unavailable, concat("cannot read ", path, " (at most 8191 bytes)")};
-  }
-  secret.resize(static_cast<std::size_t>(in.gcount()));
-  return std::string(trim(secret));
-}
-
 class HttpClient {
  public:
   explicit HttpClient(HttpClientOptions options) : options_(std::move(options)) {
@@ -66,7 +55,7 @@ class HttpClient {
     handle_.reset(curl_easy_init());
   }
 
-  Result<HttpReply> post(const HttpPostRequest& request) {
+  Result<HttpReply> call(const HttpCallRequest& request) {
     if (!handle_) return Error{ErrorCode::internal, "libcurl gave no handle"};
     curl_easy_reset(handle_.get());  // keeps connections
     Collected collected;
@@ -83,7 +72,7 @@ class HttpClient {
     if (code != CURLE_OK) {
       const char* text = reason.front() != '\0' ? reason.data() : curl_easy_strerror(code);
       return Error{code == CURLE_OPERATION_TIMEDOUT ? ErrorCode::timeout : ErrorCode::unavailable,
-                   concat("POST ", options_.url, ": ", text)};
+                   concat(request.method, " ", request.url, ": ", text)};
     }
     long status = 0;
     curl_easy_getinfo(handle_.get(), CURLINFO_RESPONSE_CODE, &status);
@@ -97,13 +86,16 @@ class HttpClient {
     curl_easy_setopt(handle_.get(), option, value);
   }
 
-  void set_transfer(const HttpPostRequest& request, Collected& collected, std::string& reason) {
-    set(CURLOPT_URL, options_.url.c_str());
+  void set_transfer(const HttpCallRequest& request, Collected& collected, std::string& reason) {
+    set(CURLOPT_URL, request.url.c_str());
     set(CURLOPT_PROTOCOLS_STR, "http,https");
     set(CURLOPT_NOSIGNAL, 1L);
-    set(CURLOPT_POST, 1L);
-    set(CURLOPT_POSTFIELDS, request.body.data());
-    set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
+    if (request.method != "GET") {
+      set(CURLOPT_POST, 1L);
+      set(CURLOPT_POSTFIELDS, request.body.data());
+      set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
+      set(CURLOPT_CUSTOMREQUEST, request.method.c_str());
+    }
     set(CURLOPT_TIMEOUT_MS, static_cast<long>(options_.timeout_ms));
     set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(options_.connect_timeout_ms));
     set(CURLOPT_TCP_KEEPALIVE, 1L);
@@ -136,13 +128,13 @@ class HttpClient {
     set(CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
     set(CURLOPT_USERNAME, options_.username.c_str());
     if (options_.password_file.empty()) return {};
-    const auto password = read_secret(options_.password_file);
+    const auto password = read_secret_file(options_.password_file);
     if (!password) return password.error();
     set(CURLOPT_PASSWORD, password->c_str());
     return {};
   }
 
-  Result<CurlHeaders> make_headers(const HttpPostRequest& request) {
+  Result<CurlHeaders> make_headers(const HttpCallRequest& request) {
     CurlHeaders headers;
     const auto append = [&](const std::string& line) {
       curl_slist* longer = curl_slist_append(headers.get(), line.c_str());
@@ -153,7 +145,7 @@ class HttpClient {
     for (const auto& line : request.headers) append(line);
     append("Expect:");  // no 100-continue round trip
     if (!options_.bearer_token_file.empty()) {
-      const auto token = read_secret(options_.bearer_token_file);
+      const auto token = read_secret_file(options_.bearer_token_file);
       if (!token) return token.error();
       append("Authorization: Bearer " + *token);
     }
@@ -167,9 +159,16 @@ class HttpClient {
 }  // namespace
 
 HttpPost make_http_post(HttpClientOptions options) {
+  const std::string url = options.url;
+  return [url, call = make_http_call(std::move(options))](const HttpPostRequest& request) {
+    return call({"POST", url, request.headers, request.body});
+  };
+}
+
+HttpCall make_http_call(HttpClientOptions options) {
   // Shared because std::function is copyable.
   const auto client = std::make_shared<HttpClient>(std::move(options));
-  return [client](const HttpPostRequest& request) { return client->post(request); };
+  return [client](const HttpCallRequest& request) { return client->call(request); };
 }
 
 Status check_http_url(std::string_view url) {

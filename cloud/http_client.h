@@ -1,4 +1,4 @@
-// One HTTP POST after another over a kept connection. libcurl is confined to http_client.cc.
+// One HTTP request after another over a kept connection. libcurl is confined to http_client.cc.
 #pragma once
 
 #include <atomic>
@@ -29,8 +29,17 @@ struct HttpReply {
 // for at most the client's timeout. One call at a time; copies share one connection.
 using HttpPost = std::function<Result<HttpReply>(const HttpPostRequest&)>;
 
-struct HttpClientOptions {
+// The same for any method and URL.
+struct HttpCallRequest {
+  std::string method;  // "GET" sends no body
   std::string url;
+  std::vector<std::string> headers;
+  std::string_view body;
+};
+using HttpCall = std::function<Result<HttpReply>(const HttpCallRequest&)>;
+
+struct HttpClientOptions {
+  std::string url;  // for make_http_post
   std::int64_t timeout_ms = 30'000;
   std::int64_t connect_timeout_ms = 10'000;
   // Read anew at each request, so that rotated secrets and certificates take effect.
@@ -47,6 +56,7 @@ struct HttpClientOptions {
 };
 
 HttpPost make_http_post(HttpClientOptions options);
+HttpCall make_http_call(HttpClientOptions options);
 
 // "http://" or "https://" with a host.
 Status check_http_url(std::string_view url);

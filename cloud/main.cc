@@ -10,8 +10,10 @@
 #include <CLI/CLI.hpp>
 #include <unistd.h>
 
+#include "cloud/eventbus_settings.h"
 #include "cloud/relay.h"
 #include "cloud/relay_settings.h"
+#include "cloud/ways.h"
 #include "transport/exposition.h"
 #include "transport/http_server.h"
 #include "transport/log.h"
@@ -24,6 +26,7 @@ constexpr int exit_failure = 1;
 constexpr int exit_config = 78;
 constexpr std::int64_t step_ms = 250;  // how late a signal may be noticed
 constexpr std::int64_t grace_ms = 10'000;
+constexpr std::int64_t router_timeout_ms = 5000;
 
 std::atomic<bool> stop_requested = false;
 static_assert(std::atomic<bool>::is_always_lock_free);
@@ -43,6 +46,30 @@ std::string host_name() {
   char name[256] = {};
   if (gethostname(name, sizeof name - 1) != 0) return "relay";
   return name;
+}
+
+// What the relay hears from nodes by, and the server's way into it.
+struct Hearing {
+  std::unique_ptr<EventbusGateway> eventbus;  // nullptr: not wanted
+  std::unique_ptr<Link> link;
+};
+
+Hearing make_hearing(const RelaySettings& settings, const std::atomic<bool>& cancel) {
+  Hearing hearing;
+  if (settings.broker_enabled) hearing.link = make_mqtt_link(settings.mqtt);
+  if (settings.eventbus.router_url.empty()) return hearing;
+  HttpClientOptions options;
+  options.timeout_ms = router_timeout_ms;
+  options.connect_timeout_ms = router_timeout_ms;
+  options.cancelled = &cancel;
+  std::vector<HttpCall> calls;
+  for (std::size_t i = 0; i < settings.eventbus.connections; ++i) {
+    calls.push_back(make_http_call(options));
+  }
+  hearing.eventbus = std::make_unique<EventbusGateway>(
+      settings.eventbus, node_keys(settings.eventbus), std::move(calls));
+  hearing.link = std::make_unique<Ways>(std::move(hearing.link), *hearing.eventbus);
+  return hearing;
 }
 
 HttpResponse serve(const Relay& relay, const HttpRequest& request) {
@@ -72,15 +99,18 @@ int run(RelaySettings settings) {
   for (std::size_t i = 0; i < settings.connections; ++i) {
     posts.push_back(make_http_post(settings.remote_write));
   }
-  const auto link = make_mqtt_link(settings.mqtt);
-  Relay relay(settings, *link, std::move(posts), cancel, system_clock());
+  const Hearing hearing = make_hearing(settings, cancel);
+  Relay relay(settings, *hearing.link, std::move(posts), cancel, system_clock());
 
   std::unique_ptr<HttpServer> server;
   if (!settings.http_listen.empty()) {
     HttpServerOptions options;
     options.listen = settings.http_listen;
     auto started = start_http_server(
-        options, [&relay](const HttpRequest& request) { return serve(relay, request); });
+        options, [&relay, &hearing, path = settings.eventbus.path](const HttpRequest& request) {
+          const bool is_envelope = hearing.eventbus && request.path == path;
+          return is_envelope ? hearing.eventbus->post(request) : serve(relay, request);
+        });
     if (started) {
       server = std::move(*started);
     } else {
@@ -89,10 +119,13 @@ int run(RelaySettings settings) {
     }
   }
   if (Status started = relay.start(); !started) return fail(started.error());
-  log::info("relay", "started",
-            {{"version", GODWIT_VERSION},
-             {"broker", concat(settings.mqtt.host, ":", settings.mqtt.port)},
-             {"database", settings.remote_write.url}});
+  log::info(
+      "relay", "started",
+      {{"version", GODWIT_VERSION},
+       {"broker", settings.broker_enabled ? concat(settings.mqtt.host, ":", settings.mqtt.port)
+                                          : std::string("none")},
+       {"eventbus", settings.eventbus.router_url},
+       {"database", settings.remote_write.url}});
   while (!stop_requested) relay.step(step_ms);
   log::info("relay", "stopping");
   relay.stop(grace_ms);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <random>
 
+#include "cloud/eventbus_settings.h"
 #include "transport/text.h"
 
 namespace godwit {
@@ -158,11 +159,37 @@ std::string unique_client_id(const std::string& name) {
 
 std::vector<Setting> relay_settings_table() {
   auto table = own_settings();
-  for (auto& setting : cloud_mqtt_settings()) table.push_back(std::move(setting));
+  for (auto& setting : eventbus_settings_table()) table.push_back(std::move(setting));
+  for (auto& setting : cloud_mqtt_settings()) {
+    if (setting.key == "mqtt.url") {
+      setting.required = false;
+      setting.help = "Broker: mqtt:// or mqtts:// host:port; \"\" for nodes behind EventBus alone.";
+    }
+    table.push_back(std::move(setting));
+  }
   std::sort(table.begin(), table.end(),
             [](const Setting& a, const Setting& b) { return a.key < b.key; });
   return table;
 }
+
+namespace {
+
+Status finalise_ways(const Settings& settings, RelaySettings& out) {
+  auto eventbus = finalise_eventbus(settings);
+  if (!eventbus) return eventbus.error();
+  out.eventbus = std::move(*eventbus);
+  out.broker_enabled = !settings.text("mqtt.url").empty();
+  if (!out.broker_enabled) {
+    if (!out.eventbus.router_url.empty()) return {};
+    return Error{ErrorCode::invalid, "mqtt.url or eventbus.router_url must be set"};
+  }
+  auto mqtt = finalise_mqtt(settings, unique_client_id(concat("godwit-relay-", out.name)));
+  if (!mqtt) return mqtt.error();
+  out.mqtt = std::move(*mqtt);
+  return {};
+}
+
+}  // namespace
 
 Result<RelaySettings> load_relay_settings(const std::string& path, const Environment& environment,
                                           const std::string& host_name) {
@@ -172,9 +199,7 @@ Result<RelaySettings> load_relay_settings(const std::string& path, const Environ
 
   RelaySettings out;
   out.name = settings->text("name").empty() ? host_name : settings->text("name");
-  auto mqtt = finalise_mqtt(*settings, unique_client_id(concat("godwit-relay-", out.name)));
-  if (!mqtt) return mqtt.error();
-  out.mqtt = std::move(*mqtt);
+  if (Status status = finalise_ways(*settings, out); !status) return status.error();
   out.share_group = settings->text("mqtt.share_group");
   if (out.share_group.find_first_of("/+#") != std::string::npos) {
     return Error{ErrorCode::invalid, "mqtt.share_group must not contain '/', '+' or '#'"};

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "cloud/eventbus_gateway.h"
 #include "cloud/guards.h"
 #include "cloud/http_client.h"
 #include "cloud/write_request.h"
@@ -18,8 +19,10 @@ namespace godwit {
 inline constexpr const char* default_relay_config = "/etc/godwit/relay.yaml";
 
 struct RelaySettings {
-  std::string name;  // of this relay, in its state message
+  std::string name;            // of this relay, in its state message
+  bool broker_enabled = true;  // false: mqtt.url is empty, nodes come through EventBus alone
   MqttOptions mqtt;
+  EventbusSettings eventbus;
   std::string share_group;
   HttpClientOptions remote_write;
   std::size_t connections = 4;  // to the database, each with a thread

@@ -221,9 +221,11 @@ bool PollServer::answer_next(Connection& connection) const {
     case HttpParser::Outcome::complete:
       break;
   }
-  const bool keep_alive = parser.keep_alive();
+  const bool wanted = parser.keep_alive();
   const HttpRequest request = parser.take();
-  connection.output = format_response(answer(request), request.method != "HEAD", keep_alive);
+  const HttpResponse response = answer(request);
+  const bool keep_alive = wanted && !response.close;
+  connection.output = format_response(response, request.method != "HEAD", keep_alive);
   connection.last_answer = !keep_alive;
   connection.in_request = !connection.input.empty();
   return true;

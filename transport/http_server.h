@@ -25,6 +25,7 @@ struct HttpResponse {
   int status = 200;
   std::string content_type = "text/plain; charset=utf-8";
   std::string body;
+  bool close = false;  // the connection, behind this answer
 };
 
 class HttpServer {
