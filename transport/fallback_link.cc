@@ -164,7 +164,7 @@ void FallbackLink::start_second(std::unique_lock<std::mutex>& lock) {
 
 void FallbackLink::leave_second(std::unique_lock<std::mutex>& lock) {
   const bool was_used = std::exchange(way_, Way::none) == Way::second;
-  const std::shared_ptr<Link> leaving = second_;
+  std::shared_ptr<Link> leaving = second_;
   lock.unlock();
   if (was_used) {
     handler_(LinkEvent{LinkEvent::Type::disconnected, {}, concat(options_.first_name, " is back")});
@@ -174,11 +174,14 @@ void FallbackLink::leave_second(std::unique_lock<std::mutex>& lock) {
   lock.lock();
   ended_ = ended_ + stats;
   second_.reset();
-  if (!first_up_ || stopping_) return;
-  way_ = Way::first;
+  const bool back = first_up_ && !stopping_;
+  if (back) way_ = Way::first;
   lock.unlock();
-  log::info("link", concat("using ", options_.first_name, " again"));
-  handler_(LinkEvent{LinkEvent::Type::connected, {}, {}});
+  leaving.reset();
+  if (back) {
+    log::info("link", concat("using ", options_.first_name, " again"));
+    handler_(LinkEvent{LinkEvent::Type::connected, {}, {}});
+  }
   lock.lock();
 }
 
