@@ -6,6 +6,11 @@
 #include "transport/text.h"
 
 namespace godwit {
+namespace {
+
+constexpr std::int64_t query_repeat_ms = 3'600'000;
+
+}  // namespace
 
 void DatabaseLog::failed(std::string_view reason, std::int64_t now_ms) {
   const std::lock_guard lock(mutex_);
@@ -25,6 +30,15 @@ void DatabaseLog::refused(int status, std::string_view reason, std::int64_t now_
   refusal_told_ms_ = std::max<std::int64_t>(now_ms, 1);
   log::warning("write", "the database refused samples; the rest goes on",
                {{"status", status}, {"answer", trim(reason).substr(0, 200)}});
+}
+
+void DatabaseLog::query_failed(std::string_view reason, std::int64_t now_ms) {
+  const std::lock_guard lock(mutex_);
+  if (query_told_ms_ != 0 && now_ms - query_told_ms_ < query_repeat_ms) return;
+  query_told_ms_ = std::max<std::int64_t>(now_ms, 1);
+  log::warning("write",
+               "the database does not tell what it has of a refused frame; check query_url",
+               {{"reason", reason}});
 }
 
 void DatabaseLog::worked(std::int64_t now_ms) {

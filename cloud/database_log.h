@@ -20,6 +20,8 @@ class DatabaseLog {
   void failed(std::string_view reason, std::int64_t now_ms = steady_ms());
   // It refused what it was sent, for good; `reason` is its own text.
   void refused(int status, std::string_view reason, std::int64_t now_ms = steady_ms());
+  // It does not say what it has of a frame that it refused.
+  void query_failed(std::string_view reason, std::int64_t now_ms = steady_ms());
   void worked(std::int64_t now_ms = steady_ms());
 
  private:
@@ -30,6 +32,7 @@ class DatabaseLog {
   std::int64_t told_ms_ = 0;           // 0: never
   std::string told_;
   std::int64_t refusal_told_ms_ = 0;  // 0: never
+  std::int64_t query_told_ms_ = 0;    // 0: never
 };
 
 }  // namespace godwit

@@ -1,7 +1,6 @@
 #include "cloud/delivery.h"
 
 #include <algorithm>
-#include <array>
 #include <cassert>
 
 #include "cloud/refusal.h"
@@ -13,10 +12,6 @@ namespace godwit {
 namespace {
 
 constexpr std::int64_t settings_fault_retry_ms = 30'000;
-constexpr std::size_t probes_per_moment = 8;
-// After so many moments that were refused as a whole, few probes decide about the next.
-constexpr std::size_t probes_saved_after = 3;
-constexpr std::size_t few_probes = 2;
 
 bool is_worth_a_retry(int status) { return status == 429 || (status >= 500 && status < 600); }
 
@@ -36,18 +31,6 @@ std::string describe(const HttpReply& reply) {
 }
 
 }  // namespace
-
-struct Delivery::Isolation {
-  const WriteUnit* unit = nullptr;
-  UnitOutcome* outcome = nullptr;
-  std::size_t requests = 0;
-  std::size_t stored_parts = 0;
-  std::size_t refused_moments = 0;  // in a row, as a whole
-
-  void drop(std::string_view body, const std::string& reason) const {
-    outcome->dropped[reason] += count_samples(body);
-  }
-};
 
 Delivery::Delivery(HttpPost post, DeliveryOptions options, Pause pause, DeliveryStats& stats)
     : post_(std::move(post)),
@@ -138,6 +121,7 @@ void Delivery::hand_back(std::span<UnitOutcome> outcomes) const {
   for (auto& outcome : outcomes) {
     outcome.stored = false;
     outcome.dropped.clear();
+    outcome.found_stored = 0;
     outcome.server_error = server_error_;
     outcome.retry_after_ms = hint_ms_;
   }
@@ -186,7 +170,7 @@ void Delivery::write_alone(const WriteUnit& unit, UnitOutcome& outcome) {
   work.unit = &unit;
   work.outcome = &outcome;
   for (const auto& body : unit.bodies) {
-    if (!write_part(body, work)) return hand_back({&outcome, 1});
+    if (!write_body(body, work)) return hand_back({&outcome, 1});
   }
   if (unit.suspect && !unit.database_healthy && work.stored_parts == 0 &&
       outcome.dropped.contains("server_error")) {
@@ -195,71 +179,6 @@ void Delivery::write_alone(const WriteUnit& unit, UnitOutcome& outcome) {
     return hand_back({&outcome, 1});
   }
   outcome.stored = true;
-}
-
-bool Delivery::write_part(std::string_view body, Isolation& work) {
-  if (work.requests >= options_.max_isolation_requests) {
-    work.drop(body, "isolation_limit");
-    return true;
-  }
-  ++work.requests;
-  switch (send({&body, 1}, work.unit)) {
-    case Answer::stored:
-      ++work.stored_parts;
-      return true;
-    case Answer::refused:
-      return divide(body, work);
-    case Answer::later:
-      break;
-  }
-  return false;
-}
-
-bool Delivery::divide(std::string_view refused, Isolation& work) {
-  const auto halves = halve_by_time(refused);
-  if (!halves) return divide_moment(refused, work);
-  return write_part(halves->first, work) && write_part(halves->second, work);
-}
-
-// `refused` holds one time only. Often all of it is refused for one reason (a frame that was sent
-// twice): some series spread over it are tried before each is.
-bool Delivery::divide_moment(std::string_view refused, Isolation& work) {
-  const auto series = split_series(refused);
-  const bool saving = work.refused_moments >= probes_saved_after;
-  const std::size_t probes = saving ? few_probes : probes_per_moment;
-  if (series.size() <= probes_per_moment) return divide_series(refused, work);
-
-  std::string rest;
-  bool any_stored = false;
-  const std::size_t step = series.size() / probes;
-  const std::size_t offset = work.refused_moments % step;  // another series at each moment
-  std::size_t probed = 0;
-  for (std::size_t i = 0; i < series.size(); ++i) {
-    if (probed == probes || i % step != offset) {
-      rest += series[i];
-      continue;
-    }
-    ++probed;
-    const std::size_t stored_before = work.stored_parts;
-    if (!write_part(series[i], work)) return false;
-    any_stored |= work.stored_parts > stored_before;
-  }
-  if (any_stored) {
-    work.refused_moments = 0;
-    return write_part(rest, work);
-  }
-  ++work.refused_moments;
-  work.drop(rest, refusal_);
-  return true;
-}
-
-bool Delivery::divide_series(std::string_view refused, Isolation& work) {
-  const auto halves = halve_by_series(refused);
-  if (!halves) {
-    work.drop(refused, refusal_);
-    return true;
-  }
-  return write_part(halves->first, work) && write_part(halves->second, work);
 }
 
 }  // namespace godwit

@@ -3,7 +3,8 @@
 //
 // 5xx, 429 and missing answers are tried again for a bounded time, then handed back: the nodes hold
 // the truth and send again. 400, 409, 413 and 422 are never sent again as they were: the request is
-// divided by node, then by time (older half first, so that the order per series holds), then by
+// divided by node; what the database says that it has of the node is left out (stored_samples.h);
+// the rest is divided by time (older half first, so that the order per series holds), then by
 // series, until what is refused stands alone; that is dropped and counted, the rest is stored.
 // Other 4xx (401, 403, 404 ...) speak of the relay's settings, not of the samples: handed back.
 // How databases answer: refusal.h. Prometheus rolls the whole request back at the first bad sample.
@@ -41,8 +42,9 @@ struct UnitOutcome {
   std::uint64_t id = 0;
   bool stored = false;                           // everything but `dropped` is in the database
   std::map<std::string, std::uint64_t> dropped;  // samples by reason, when stored
-  std::int64_t retry_after_ms = 0;               // when not stored
-  bool server_error = false;                     // not stored, and the last answer was 500
+  std::uint64_t found_stored = 0;   // samples that it refused because it had them, when stored
+  std::int64_t retry_after_ms = 0;  // when not stored
+  bool server_error = false;        // not stored, and the last answer was 500
 };
 
 // Counters of all senders together.
@@ -64,6 +66,7 @@ struct DeliveryOptions {
   std::int64_t backoff_max_ms = 5'000;
   std::int64_t retry_after_max_ms = 60'000;     // cap of what a database may ask for
   std::size_t max_isolation_requests = 10'000;  // to take one unit apart
+  HttpGet query;                                // of the database's query API; may be empty
 };
 
 class Delivery {
@@ -88,13 +91,23 @@ class Delivery {
   void write_each(std::span<WriteUnit> units, std::span<UnitOutcome> outcomes);
   void write_alone(const WriteUnit& unit, UnitOutcome& outcome);
 
-  // The part of a unit that is being taken apart.
-  struct Isolation;
+  // Of a unit that is being taken apart.
+  struct Isolation {
+    const WriteUnit* unit = nullptr;
+    UnitOutcome* outcome = nullptr;
+    std::size_t requests = 0;
+    std::size_t stored_parts = 0;
+    std::size_t refused_moments = 0;  // in a row, as a whole
+
+    void drop(std::string_view body, const std::string& reason) const;
+  };
   // Each returns false when the database went away.
+  bool write_body(std::string_view body, Isolation& work);
   bool write_part(std::string_view body, Isolation& work);
   bool divide(std::string_view refused, Isolation& work);
   bool divide_moment(std::string_view refused, Isolation& work);
   bool divide_series(std::string_view refused, Isolation& work);
+  std::string without_stored(std::string_view body, Isolation& work);
   void hand_back(std::span<UnitOutcome> outcomes) const;
   std::int64_t jittered(std::int64_t ms);
 
@@ -106,7 +119,8 @@ class Delivery {
   bool away_ = false;  // the database went away during this deliver(): nothing more is tried
   bool server_error_ = false;
   std::int64_t hint_ms_ = 0;
-  std::string refusal_;  // drop reason of the last refusal
+  std::string refusal_;             // drop reason of the last refusal
+  std::int64_t next_query_ms_ = 0;  // steady_ms(); later after a query that failed
 };
 
 }  // namespace godwit

@@ -36,9 +36,11 @@ std::size_t take_header(const char* data, std::size_t, std::size_t size, void* u
   auto& collected = *static_cast<Collected*>(user);
   const std::string_view line(data, size);
   const auto colon = line.find(':');
-  if (colon != std::string_view::npos && to_lower(line.substr(0, colon)) == "retry-after") {
-    collected.reply.retry_after = trim(line.substr(colon + 1)).substr(0, 100);
-  }
+  if (colon == std::string_view::npos) return size;
+  const std::string name = to_lower(line.substr(0, colon));
+  const std::string_view value = trim(line.substr(colon + 1)).substr(0, 100);
+  if (name == "retry-after") collected.reply.retry_after = value;
+  if (name == "x-server-hostname") collected.reply.server_hostname = value;
   return size;
 }
 
@@ -169,6 +171,12 @@ HttpCall make_http_call(HttpClientOptions options) {
   // Shared because std::function is copyable.
   const auto client = std::make_shared<HttpClient>(std::move(options));
   return [client](const HttpCallRequest& request) { return client->call(request); };
+}
+
+HttpGet make_http_get(HttpClientOptions options) {
+  return [options = std::move(options)](std::string_view target) {
+    return HttpClient(options).call({"GET", concat(options.url, target), {}, {}});
+  };
 }
 
 Status check_http_url(std::string_view url) {

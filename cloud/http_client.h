@@ -20,8 +20,9 @@ struct HttpPostRequest {
 
 struct HttpReply {
   int status = 0;
-  std::string body;         // cut at the client's bound
-  std::string retry_after;  // header's text, empty when absent
+  std::string body{};             // cut at the client's bound
+  std::string retry_after{};      // header's text, empty when absent
+  std::string server_hostname{};  // X-Server-Hostname's, which VictoriaMetrics' programs send
 };
 
 // Posts to one URL and waits for the whole reply. Any status is a reply; an Error means that none
@@ -38,8 +39,13 @@ struct HttpCallRequest {
 };
 using HttpCall = std::function<Result<HttpReply>(const HttpCallRequest&)>;
 
+// Gets the client's URL with `target` ("/path?query") behind it. As HttpPost, but any thread may
+// call at any time: each call has a connection of its own. May be empty where nobody is to be
+// asked.
+using HttpGet = std::function<Result<HttpReply>(std::string_view target)>;
+
 struct HttpClientOptions {
-  std::string url;  // for make_http_post
+  std::string url;  // for make_http_post and make_http_get
   std::int64_t timeout_ms = 30'000;
   std::int64_t connect_timeout_ms = 10'000;
   // Read anew at each request, so that rotated secrets and certificates take effect.
@@ -57,6 +63,7 @@ struct HttpClientOptions {
 
 HttpPost make_http_post(HttpClientOptions options);
 HttpCall make_http_call(HttpClientOptions options);
+HttpGet make_http_get(HttpClientOptions options);
 
 // "http://" or "https://" with a host.
 Status check_http_url(std::string_view url);

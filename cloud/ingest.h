@@ -63,6 +63,9 @@ class Ingest {
     dedup_.add(arrival.node, arrival.stream, arrival.first_seq, arrival.last_seq);
   }
 
+  // Of frames that come from now on; 0: any age.
+  void set_max_age(std::int64_t ms) { options_.guards.max_age_ms = ms; }
+
   [[nodiscard]] const SchemaStore& schemas() const { return schemas_; }
 
  private:

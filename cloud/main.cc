@@ -99,8 +99,13 @@ int run(RelaySettings settings) {
   for (std::size_t i = 0; i < settings.connections; ++i) {
     posts.push_back(make_http_post(settings.remote_write));
   }
+  HttpGet query;
+  if (!settings.query.url.empty()) {
+    settings.query.cancelled = &cancel;
+    query = make_http_get(settings.query);
+  }
   const Hearing hearing = make_hearing(settings, cancel);
-  Relay relay(settings, *hearing.link, std::move(posts), cancel, system_clock());
+  Relay relay(settings, *hearing.link, std::move(posts), std::move(query), cancel, system_clock());
 
   std::unique_ptr<HttpServer> server;
   if (!settings.http_listen.empty()) {

@@ -37,10 +37,11 @@ const char* verdict_name(Verdict verdict) {
   return "retry_after";
 }
 
-DeliveryOptions delivery_options(const RelaySettings& settings) {
+DeliveryOptions delivery_options(const RelaySettings& settings, HttpGet query) {
   DeliveryOptions options;
   options.user_agent = concat("godwit-relay/", GODWIT_VERSION);
   options.retry_for_ms = settings.retry_for_ms;
+  options.query = std::move(query);
   return options;
 }
 
@@ -58,20 +59,24 @@ WriteQueueOptions queue_options(const RelaySettings& settings) {
 
 }  // namespace
 
-Relay::Relay(const RelaySettings& settings, Link& link, std::vector<HttpPost> posts,
+Relay::Relay(const RelaySettings& settings, Link& link, std::vector<HttpPost> posts, HttpGet query,
              std::atomic<bool>& cancel, Clock clock)
     : settings_(settings),
       link_(link),
       clock_(std::move(clock)),
       inbox_(max_inbox_messages, max_inbox_bytes),
       writer_(
-          std::move(posts), delivery_options(settings),
+          std::move(posts), delivery_options(settings, query),
           [this](std::vector<UnitOutcome>&& outcomes) { inbox_.push(std::move(outcomes)); },
           cancel),
       ingest_(ingest_options(settings)),
       queue_(queue_options(settings), writer_),
       random_(std::random_device{}()) {
   refresh_report();
+  if (!query) return;
+  probe_ = std::make_unique<DatabaseProbe>(
+      std::move(query),
+      [this](Result<DatabaseTraits>&& traits) { inbox_.push(std::move(traits)); });
 }
 
 Status Relay::start() {
@@ -94,7 +99,9 @@ void Relay::step(std::int64_t max_wait_ms) {
       std::min({next_state_ms_, next_report_ms_, queue_.next_dispatch_ms()});
   const std::int64_t wait_ms = std::clamp<std::int64_t>(next_ms - steady_ms(), 0, max_wait_ms);
   for (auto& event : inbox_.wait(wait_ms)) on_event(std::move(event));
-  for (auto& outcome : inbox_.take_outcomes()) on_outcome(std::move(outcome));
+  auto outcomes = inbox_.take_outcomes();
+  watch_database();  // before it is answered what came of the requests
+  for (auto& outcome : outcomes) on_outcome(std::move(outcome));
   queue_.dispatch(steady_ms(), draining_);
   if (steady_ms() >= next_state_ms_) publish_state();
   if (steady_ms() >= next_report_ms_) refresh_report();
@@ -213,12 +220,12 @@ void Relay::on_outcome(UnitOutcome&& outcome) {
   }
   ++counters_.delivered_frames;
   counters_.delivery_ms += static_cast<std::uint64_t>(steady_ms() - settled->arrived_ms);
-  finish(arrival, settled->outcome.dropped);
+  finish(arrival, settled->outcome);
 }
 
-void Relay::finish(const Arrival& arrival, const DropCounts& dropped) {
+void Relay::finish(const Arrival& arrival, const UnitOutcome& outcome) {
   std::uint64_t refused = 0;
-  for (const auto& [reason, samples] : dropped) {
+  for (const auto& [reason, samples] : outcome.dropped) {
     counters_.dropped_samples[reason] += samples;
     refused += samples;
   }
@@ -228,6 +235,7 @@ void Relay::finish(const Arrival& arrival, const DropCounts& dropped) {
     unwanted += samples;
   }
   counters_.stored_samples += arrival.samples - std::min<std::uint64_t>(arrival.samples, refused);
+  counters_.found_stored_samples += outcome.found_stored;
   ingest_.stored(arrival);
   fleet_.on_stored(arrival.node, arrival.newest_ms);
 
@@ -250,7 +258,8 @@ void Relay::put_off(std::string_view node, std::uint64_t stream, std::uint64_t s
 
 void Relay::answer(std::string_view node, Ack ack) {
   ack.relay_time_ms = trusted_wall_ms();
-  ack.out_of_order_ok = settings_.out_of_order_ok;
+  ack.out_of_order_ok = out_of_order_ok();
+  if (ack.out_of_order_ok) ack.out_of_order_window_ms = traits_.out_of_order_window_ms;
   ++counters_.acks[verdict_name(ack.verdict)];
   const Status sent = link_.publish(topics::down(node), encode_ack(ack), Qos::at_least_once, false);
   if (!sent) ++counters_.unsent_acks;  // the node asks again by sending again
@@ -278,7 +287,8 @@ void Relay::publish_state() {
   state.relay = settings_.name;
   state.wall_ms = trusted_wall_ms();
   state.version = GODWIT_VERSION;
-  state.out_of_order_ok = settings_.out_of_order_ok;
+  state.out_of_order_ok = out_of_order_ok();
+  if (state.out_of_order_ok) state.out_of_order_window_ms = traits_.out_of_order_window_ms;
   // Not connected: it is published at the next connect.
   static_cast<void>(
       link_.publish(topics::relay, encode_relay_state(state), Qos::at_least_once, true));

@@ -7,11 +7,13 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <random>
 #include <string>
 #include <vector>
 
+#include "cloud/database_probe.h"
 #include "cloud/fleet.h"
 #include "cloud/ingest.h"
 #include "cloud/relay_inbox.h"
@@ -29,7 +31,8 @@ class Relay {
  public:
   // `link` is not started yet. `posts`: one per connection to the database; they watch `cancel`.
   // Everything that is referred to outlives the relay.
-  Relay(const RelaySettings& settings, Link& link, std::vector<HttpPost> posts,
+  // `query` may be empty: then the database is asked nothing.
+  Relay(const RelaySettings& settings, Link& link, std::vector<HttpPost> posts, HttpGet query,
         std::atomic<bool>& cancel, Clock clock);
   Relay(const Relay&) = delete;
   Relay& operator=(const Relay&) = delete;
@@ -60,7 +63,10 @@ class Relay {
   void on_status(std::string_view node, const Message& message);
   void accept(Arrival&& arrival);
   void on_outcome(UnitOutcome&& outcome);
-  void finish(const Arrival& arrival, const DropCounts& dropped);
+  void finish(const Arrival& arrival, const UnitOutcome& outcome);
+  void watch_database();
+  void learn(const Result<DatabaseTraits>& traits);
+  [[nodiscard]] bool out_of_order_ok() const;
 
   void answer(std::string_view node, Ack ack);
   void put_off(std::string_view node, std::uint64_t stream, std::uint64_t seq, std::int64_t ms);
@@ -79,6 +85,10 @@ class Relay {
   WriteQueue queue_;
   Fleet fleet_;
   RelayCounters counters_;
+  DatabaseTraits traits_;          // as learned last
+  bool traits_are_fresh_ = false;  // learned since the last request that failed
+  bool traits_are_told_ = false;
+  std::uint64_t failures_seen_ = 0;
   std::minstd_rand random_;
   bool draining_ = false;
   bool connected_ = false;
@@ -91,6 +101,8 @@ class Relay {
 
   mutable std::mutex report_mutex_;
   Report report_;  // guarded by report_mutex_
+
+  std::unique_ptr<DatabaseProbe> probe_;  // ends first: it reaches the inbox
 };
 
 }  // namespace godwit

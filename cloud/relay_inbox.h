@@ -1,14 +1,16 @@
-// RelayInbox: how the link's thread reaches the relay's owner thread. Bounded in messages and in
-// bytes; what is over the bound is dropped and counted, because a node sends again what was not
-// acked. Connects and disconnects always get through.
+// RelayInbox: how the threads of the link, the senders and the probe reach the relay's owner
+// thread. Bounded in messages and in bytes; what is over the bound is dropped and counted, because
+// a node sends again what was not acked. Connects and disconnects always get through.
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <utility>
 #include <vector>
 
+#include "cloud/database_traits.h"
 #include "cloud/delivery.h"
 #include "transport/inbox.h"
 #include "transport/link.h"
@@ -48,6 +50,15 @@ class RelayInbox {
     events_.wake();
   }
 
+  // The probe's thread.
+  void push(Result<DatabaseTraits>&& traits) {
+    {
+      const std::lock_guard lock(mutex_);
+      traits_ = std::move(traits);
+    }
+    events_.wake();
+  }
+
   // Any thread.
   void wake() { events_.wake(); }
   [[nodiscard]] std::uint64_t refused() const { return refused_; }
@@ -65,6 +76,11 @@ class RelayInbox {
     const std::lock_guard lock(mutex_);
     return std::exchange(outcomes_, {});
   }
+  // The last one since the last call.
+  std::optional<Result<DatabaseTraits>> take_traits() {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(traits_, std::nullopt);
+  }
 
  private:
   static constexpr std::size_t room_for_others = 1024;
@@ -77,6 +93,7 @@ class RelayInbox {
   std::atomic<std::uint64_t> refused_{0};
   std::mutex mutex_;
   std::vector<UnitOutcome> outcomes_;  // guarded by mutex_; as many as units are under way
+  std::optional<Result<DatabaseTraits>> traits_;  // guarded by mutex_
 };
 
 }  // namespace godwit

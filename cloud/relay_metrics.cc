@@ -22,6 +22,7 @@ void add_counters(Batch& out, const RelayCounters& counters) {
   out.add("godwit_relay_unsent_acks_total", as_number(counters.unsent_acks));
   out.add("godwit_relay_duplicate_frames_total", as_number(counters.duplicate_frames));
   out.add("godwit_relay_stored_samples_total", as_number(counters.stored_samples));
+  out.add("godwit_relay_found_stored_samples_total", as_number(counters.found_stored_samples));
   out.add("godwit_relay_delivered_frames_total", as_number(counters.delivered_frames));
   out.add("godwit_relay_delivery_seconds_total", as_seconds(counters.delivery_ms));
 }
@@ -61,6 +62,9 @@ std::string expose_relay(std::string_view relay_name, const RelayCounters& count
   out.add("godwit_relay_queue_frames", as_number(gauges.queue_frames));
   out.add("godwit_relay_queue_bytes", as_number(gauges.queue_bytes));
   out.add("godwit_relay_schemas", as_number(gauges.schemas));
+  out.add("godwit_relay_out_of_order_ok", gauges.out_of_order_ok ? 1 : 0);
+  out.add("godwit_relay_out_of_order_window_seconds",
+          static_cast<double>(gauges.out_of_order_window_ms) / 1000);
   out.add("godwit_relay_link_connected", link.connected ? 1 : 0);
   out.add("godwit_relay_received_bytes_total", as_number(link.received_payload_bytes));
   add_fleet(out, fleet);

@@ -21,7 +21,8 @@ struct RelayCounters {
   std::uint64_t unsent_acks = 0;                               // the link had no room or was away
   std::uint64_t duplicate_frames = 0;
   std::uint64_t stored_samples = 0;
-  DropCounts dropped_samples;  // by reason
+  std::uint64_t found_stored_samples = 0;  // of them; by an earlier write
+  DropCounts dropped_samples;              // by reason
   std::uint64_t delivered_frames = 0;
   std::uint64_t delivery_ms = 0;  // from arrival to the database's 2xx, summed over frames
 };
@@ -31,6 +32,8 @@ struct RelayGauges {
   std::size_t queue_frames = 0;
   std::size_t queue_bytes = 0;
   std::size_t schemas = 0;
+  bool out_of_order_ok = false;
+  std::int64_t out_of_order_window_ms = 0;
 };
 
 // Prometheus text.

@@ -24,9 +24,10 @@ void Relay::refresh_report() {
   fresh.database_ok =
       writes.failed_requests == 0 ||
       (writes.last_ok_ms > 0 && steady_ms() - writes.last_ok_ms < database_patience_ms);
-  fresh.metrics =
-      expose_relay(settings_.name, counters_,
-                   {queue_.size(), queue_.bytes(), ingest_.schemas().size()}, writes, link, fleet_);
+  fresh.metrics = expose_relay(settings_.name, counters_,
+                               {queue_.size(), queue_.bytes(), ingest_.schemas().size(),
+                                out_of_order_ok(), traits_.out_of_order_window_ms},
+                               writes, link, fleet_);
   const std::lock_guard lock(report_mutex_);
   report_ = std::move(fresh);
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <random>
 
+#include "cloud/database_traits.h"
 #include "cloud/eventbus_settings.h"
 #include "transport/text.h"
 
@@ -44,6 +45,9 @@ std::vector<Setting> own_settings() {
       {.key = "remote_write.tls.key", .help = "Client key (PEM)."},
       {.key = "remote_write.tls.insecure_skip_verify", .type = Type::flag, .fallback = "false",
        .help = "Accept any certificate of the database."},
+      {.key = "query_url",
+       .help = "The database's query API without /api/v1, e.g. http://prometheus:9090; asked for what the database takes and has. "
+               "Derived from remote_write.url if not set; off for never."},
       {.key = "queue.max_bytes", .type = Type::bytes, .fallback = "128MiB",
        .help = "Readings that wait in memory; beyond, nodes are told to come back later.", .min = mib},
       {.key = "job", .fallback = "godwit", .help = "Label job of every series; \"\" for none."},
@@ -54,7 +58,7 @@ std::vector<Setting> own_settings() {
       {.key = "max_age", .type = Type::duration, .fallback = "0s",
        .help = "Samples that are older are dropped; 0s for no bound.", .min = 0, .max = 3650 * day},
       {.key = "out_of_order", .type = Type::choice, .fallback = "auto",
-       .help = "Whether the database takes samples older than a series' last; auto is no.",
+       .help = "Whether the database takes samples older than a series' last; auto asks it (see query_url), no until it has answered.",
        .choices = {"auto", "yes", "no"}},
       {.key = "clock", .type = Type::choice, .fallback = "yes",
        .help = "Whether nodes may take the time from this relay; auto asks the kernel if it is synchronised.",
@@ -122,6 +126,28 @@ Result<HttpClientOptions> finalise_remote_write(const Settings& settings) {
   return http;
 }
 
+// The same credentials and certificates as for writing.
+Status finalise_query(const Settings& settings, RelaySettings& out) {
+  constexpr std::int64_t max_timeout_ms = 10'000;
+  constexpr std::size_t max_reply_bytes = 8U << 20;
+  out.query = out.remote_write;
+  out.query.timeout_ms = std::min(out.query.timeout_ms, max_timeout_ms);
+  out.query.connect_timeout_ms = std::min(out.query.connect_timeout_ms, max_timeout_ms);
+  out.query.max_reply_bytes = max_reply_bytes;
+  out.query.url = settings.text("query_url");
+  if (out.query.url.empty()) {
+    out.query.url = derive_query_url(out.remote_write.url);
+    return {};
+  }
+  if (out.query.url == "off") {
+    out.query.url.clear();
+    return {};
+  }
+  while (out.query.url.ends_with('/')) out.query.url.pop_back();
+  const Status status = check_http_url(out.query.url);
+  return status ? status : status.error().with_prefix("query_url");
+}
+
 Status finalise_database(const Settings& settings, RelaySettings& out) {
   auto http = finalise_remote_write(settings);
   if (!http) return http.error();
@@ -136,8 +162,12 @@ Status finalise_database(const Settings& settings, RelaySettings& out) {
   if (!labels) return labels.error();
   out.target = {settings.text("job"), std::move(*labels)};
   out.guards = {settings.integer("max_future"), settings.integer("max_age")};
-  out.out_of_order_ok = settings.text("out_of_order") == "yes";
-  return {};
+  using OutOfOrder = RelaySettings::OutOfOrder;
+  const std::string order = settings.text("out_of_order");
+  out.out_of_order = order == "yes"  ? OutOfOrder::yes
+                     : order == "no" ? OutOfOrder::no
+                                     : OutOfOrder::automatic;
+  return finalise_query(settings, out);
 }
 
 }  // namespace

@@ -32,7 +32,9 @@ struct RelaySettings {
   std::size_t max_queue_bytes = 128U << 20;
   TargetLabels target;
   GuardLimits guards;
-  bool out_of_order_ok = false;
+  enum class OutOfOrder : std::uint8_t { automatic, yes, no };
+  OutOfOrder out_of_order = OutOfOrder::automatic;
+  HttpClientOptions query;  // the database's API for questions; no URL: it is not asked
   enum class ClockTrust : std::uint8_t { automatic, yes, no };
   ClockTrust clock = ClockTrust::yes;
   std::string http_listen;  // empty: no server

@@ -7,7 +7,6 @@
 #include <cstring>
 #include <limits>
 
-#include <protozero/pbf_reader.hpp>
 #include <protozero/pbf_writer.hpp>
 #include <protozero/varint.hpp>
 #include <snappy.h>
@@ -17,14 +16,10 @@
 namespace godwit {
 namespace {
 
-// Field numbers of prometheus/prompb: WriteRequest.timeseries, TimeSeries.labels and .samples,
-// Label.name and .value, Sample.value and .timestamp.
-constexpr protozero::pbf_tag_type timeseries_field = 1;
+// Field numbers of prometheus/prompb: TimeSeries.labels, Label.name and .value.
 constexpr protozero::pbf_tag_type labels_field = 1;
-constexpr protozero::pbf_tag_type samples_field = 2;
 constexpr protozero::pbf_tag_type name_field = 1;
 constexpr protozero::pbf_tag_type value_field = 2;
-constexpr protozero::pbf_tag_type timestamp_field = 2;
 
 constexpr std::uint64_t ordinary_nan_bits = 0x7ff8'0000'0000'0001;
 
@@ -53,71 +48,6 @@ std::uint64_t wire_bits(double value) {
   const auto bits = std::bit_cast<std::uint64_t>(value);
   if (!std::isnan(value) || bits == stale_marker_bits) return bits;
   return ordinary_nan_bits;
-}
-
-// A TimeSeries taken apart, with views into its body.
-struct SeriesView {
-  std::string_view whole;  // the content of the field
-  std::vector<std::pair<std::int64_t, std::string_view>> samples;
-  std::vector<std::string_view> labels;
-};
-
-std::string_view to_view(protozero::data_view data) { return {data.data(), data.size()}; }
-
-std::int64_t sample_time(std::string_view sample) {
-  protozero::pbf_reader reader(sample.data(), sample.size());
-  std::int64_t time = 0;
-  while (reader.next()) {
-    if (reader.tag() == timestamp_field) {
-      time = reader.get_int64();
-    } else {
-      reader.skip();
-    }
-  }
-  return time;
-}
-
-SeriesView read_series(std::string_view whole) {
-  SeriesView series;
-  series.whole = whole;
-  protozero::pbf_reader reader(whole.data(), whole.size());
-  while (reader.next()) {
-    const auto field = reader.tag();
-    const auto view = to_view(reader.get_view());
-    if (field == labels_field) {
-      series.labels.push_back(view);
-    } else {
-      series.samples.emplace_back(sample_time(view), view);
-    }
-  }
-  return series;
-}
-
-std::vector<SeriesView> read_body(std::string_view body) {
-  std::vector<SeriesView> all;
-  protozero::pbf_reader reader(body.data(), body.size());
-  while (reader.next(timeseries_field)) all.push_back(read_series(to_view(reader.get_view())));
-  return all;
-}
-
-void write_whole(protozero::pbf_writer& writer, std::string_view series) {
-  writer.add_message(timeseries_field, series.data(), series.size());
-}
-
-// The samples of `series` for which `keep(time)` holds; nothing when there are none.
-template <class Keep>
-void write_some(protozero::pbf_writer& writer, const SeriesView& series, Keep keep) {
-  if (std::none_of(series.samples.begin(), series.samples.end(),
-                   [&](const auto& sample) { return keep(sample.first); })) {
-    return;
-  }
-  protozero::pbf_writer part(writer, timeseries_field);
-  for (const auto label : series.labels) {
-    part.add_message(labels_field, label.data(), label.size());
-  }
-  for (const auto& [time, sample] : series.samples) {
-    if (keep(time)) part.add_message(samples_field, sample.data(), sample.size());
-  }
 }
 
 bool is_target_label(std::string_view name, const Labels& target) {
@@ -236,55 +166,6 @@ std::string compress_bodies(std::span<const std::string_view> bodies) {
   std::string block;
   snappy::Compress(raw.data(), raw.size(), &block);
   return block;
-}
-
-std::optional<BodyHalves> halve_by_time(std::string_view body) {
-  const auto all = read_body(body);
-  std::vector<std::int64_t> times;
-  for (const auto& series : all) {
-    for (const auto& sample : series.samples) times.push_back(sample.first);
-  }
-  std::sort(times.begin(), times.end());
-  times.erase(std::unique(times.begin(), times.end()), times.end());
-  if (times.size() < 2) return std::nullopt;
-  const std::int64_t middle = times[times.size() / 2];
-  BodyHalves halves;
-  protozero::pbf_writer older(halves.first);
-  protozero::pbf_writer newer(halves.second);
-  for (const auto& series : all) {
-    write_some(older, series, [&](std::int64_t time) { return time < middle; });
-    write_some(newer, series, [&](std::int64_t time) { return time >= middle; });
-  }
-  return halves;
-}
-
-std::optional<BodyHalves> halve_by_series(std::string_view body) {
-  const auto all = read_body(body);
-  if (all.size() < 2) return std::nullopt;
-  BodyHalves halves;
-  protozero::pbf_writer first(halves.first);
-  protozero::pbf_writer second(halves.second);
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    write_whole(i < all.size() / 2 ? first : second, all[i].whole);
-  }
-  return halves;
-}
-
-std::size_t count_samples(std::string_view body) {
-  std::size_t samples = 0;
-  for (const auto& series : read_body(body)) samples += series.samples.size();
-  return samples;
-}
-
-std::vector<std::string> split_series(std::string_view body) {
-  std::vector<std::string> parts;
-  for (const auto& series : read_body(body)) {
-    std::string part;
-    protozero::pbf_writer writer(part);
-    write_whole(writer, series.whole);
-    parts.push_back(std::move(part));
-  }
-  return parts;
 }
 
 }  // namespace godwit

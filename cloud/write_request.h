@@ -1,5 +1,5 @@
 // Remote-write 1.0 bodies: WriteRequest{timeseries=1} as protobuf, in one snappy block. protozero
-// and snappy are confined to write_request.cc.
+// and snappy are confined to write_request.cc and request_parts.cc, which takes bodies apart.
 //
 // A body is a concatenation of TimeSeries fields, so that the concatenation of two bodies is a body
 // too: frames are encoded one by one, joined for sending and taken apart again when a database
@@ -84,14 +84,5 @@ std::size_t append_ticks(const Frame& frame, std::size_t begin, std::size_t end,
 
 // The snappy block of the bodies joined.
 std::string compress_bodies(std::span<const std::string_view> bodies);
-
-// Taking a body apart. nullopt when there is nothing left to divide: one time, or one series. The
-// body must be one of ours (assert).
-using BodyHalves = std::pair<std::string, std::string>;
-std::optional<BodyHalves> halve_by_time(std::string_view body);  // older, newer
-std::optional<BodyHalves> halve_by_series(std::string_view body);
-std::size_t count_samples(std::string_view body);
-// One body per series.
-std::vector<std::string> split_series(std::string_view body);
 
 }  // namespace godwit

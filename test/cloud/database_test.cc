@@ -5,6 +5,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "cloud/database_traits.h"
 #include "cloud/delivery.h"
 #include "cloud/write_request.h"
 #include "test/support/prometheus.h"
@@ -41,11 +42,19 @@ WriteUnit make_unit(const Frame& frame, const std::string& node) {
   return unit;
 }
 
+HttpGet query(const Database& database) {
+  HttpClientOptions http;
+  http.url = derive_query_url(database.write_url());
+  http.max_reply_bytes = 8U << 20;
+  return make_http_get(http);
+}
+
 class Writer {
  public:
-  explicit Writer(const Database& database)
+  // `asks`: it may ask the database what it has.
+  explicit Writer(const Database& database, bool asks = false)
       : delivery_(
-            post(database), options(), [](std::int64_t) { return true; }, stats_) {}
+            post(database), options(database, asks), [](std::int64_t) { return true; }, stats_) {}
   UnitOutcome write(const Frame& frame, const std::string& node) {
     return delivery_.deliver({make_unit(frame, node)})[0];
   }
@@ -57,8 +66,9 @@ class Writer {
     http.url = database.write_url();
     return make_http_post(http);
   }
-  static DeliveryOptions options() {
+  static DeliveryOptions options(const Database& database, bool asks) {
     DeliveryOptions chosen;
+    if (asks) chosen.query = query(database);
     chosen.user_agent = "godwit-relay/test";
     chosen.retry_for_ms = 0;
     return chosen;
@@ -140,6 +150,39 @@ TEST_CASE("a frame sent twice, and its continuation, end as stored in real datab
       REQUIRE(distinct.size() == 15);
     }
   }
+}
+
+TEST_CASE("what Prometheus has of a frame is found, with window and without, and nothing is lost") {
+  for (const char* window : {"", "10m"}) {
+    const Database database(Database::Kind::prometheus, window);
+    Writer writer(database, true);
+    const std::int64_t start_ms = now_ms() - 60'000;
+    Frame odd = make_frame(0, 9, start_ms);
+    odd.columns[0][3] = std::numeric_limits<double>::infinity();
+    odd.columns[0][4] = 0.1 + 0.2;
+    odd.columns[0][5] = 5e-324;
+    REQUIRE(writer.write(odd, "n \"1\\").stored);
+    const auto again = writer.write(odd, "n \"1\\");
+    REQUIRE((again.stored && again.dropped.empty()));
+    REQUIRE(again.found_stored == (*window == '\0' ? 20 : 0));
+    REQUIRE(writer.write(make_frame(10, 14, start_ms), "n \"1\\").stored);
+    REQUIRE(writer.write(make_frame(0, 14, start_ms), "n2").stored);
+    require_stored(database, make_frame(0, 14, start_ms), "n2", now_ms());
+  }
+}
+
+TEST_CASE("the real databases tell what they take") {
+  const auto prometheus = learn_traits(query(Database(Database::Kind::prometheus)));
+  REQUIRE(prometheus);
+  REQUIRE_THAT(prometheus->product, Catch::StartsWith("Prometheus 2."));
+  REQUIRE_FALSE(prometheus->out_of_order_ok);
+  const auto windowed = learn_traits(query(Database(Database::Kind::prometheus, "90m")));
+  REQUIRE((windowed && windowed->out_of_order_ok));
+  REQUIRE(windowed->out_of_order_window_ms == 5'400'000);
+  const auto victoria = learn_traits(query(Database(Database::Kind::victoria_metrics)));
+  REQUIRE(victoria);
+  REQUIRE((victoria->product == "VictoriaMetrics" && victoria->out_of_order_ok));
+  REQUIRE(victoria->retention_ms == std::int64_t{36'500} * 86'400'000);
 }
 
 TEST_CASE("old samples of one node do not sink the request of all in Prometheus") {

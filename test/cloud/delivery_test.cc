@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "cloud/request_parts.h"
 #include "cloud/write_request.h"
 #include "test/fakes/fake_database.h"
 
@@ -202,6 +203,51 @@ TEST_CASE("a frame sent twice ends as stored") {
   REQUIRE(outcomes[0].dropped.at("out_of_order") == 180);  // the last tick is an allowed repetition
   REQUIRE(h.database.stored() == 200);
   REQUIRE(h.database.requests() < 120);
+}
+
+TEST_CASE("what the database says it has is neither written again nor counted as lost") {
+  Harness h;
+  h.options.query = h.database.get();
+  REQUIRE(h.deliver({make_unit(1, "a", 0, 6)})[0].stored);
+  const std::size_t before = h.database.requests();
+  const auto again = h.deliver({make_unit(2, "a", 0, 5)})[0];
+  REQUIRE((again.stored && again.dropped.empty() && again.found_stored == 120));
+  REQUIRE(h.database.requests() == before + 1);
+  REQUIRE(h.database.queries().size() == 1);
+  REQUIRE(h.database.queries()[0].find("%7binstance%3d%22a%22%2cjob%3d%22godwit%22%7d%5b5001ms%5d"
+                                       "&time=1795000005.000") != std::string::npos);
+
+  const auto longer = h.deliver({make_unit(3, "a", 4, 9), make_unit(4, "b", 0, 1)});
+  REQUIRE((longer[0].stored && longer[0].dropped.empty() && longer[0].found_stored == 60));
+  REQUIRE((longer[1].stored && longer[1].found_stored == 0));
+  REQUIRE(h.database.stored() == 240);
+}
+
+TEST_CASE("other values than the stored ones are lost, as what they are") {
+  Harness h;
+  h.options.query = h.database.get();
+  REQUIRE(h.deliver({make_unit(1, "a", 0, 9)})[0].stored);
+  auto unit = make_unit(2, "a", 0, 9);
+  Frame frame;
+  frame.seqs = {5, 6};
+  frame.times_ms = {start_ms + 5000, start_ms + 6000};
+  frame.columns = {{5, 0.25}};
+  unit.bodies = {""};
+  append_ticks(frame, 0, 2, EncodedLabels(series, "a", {"godwit", {}}), unit.bodies[0]);
+  const auto outcome = h.deliver({unit})[0];
+  REQUIRE(outcome.stored);
+  REQUIRE(outcome.found_stored == 1);
+  REQUIRE(outcome.dropped == std::map<std::string, std::uint64_t>{{"out_of_order", 1}});
+}
+
+TEST_CASE("a database that cannot be asked is not asked again for a while") {
+  Harness h;
+  h.options.query = h.database.get();
+  h.database.answers_queries = false;
+  REQUIRE(h.deliver({make_unit(1, "a", 0, 9), make_unit(2, "b", 0, 9)})[0].stored);
+  const auto outcomes = h.deliver({make_unit(3, "a", 0, 9), make_unit(4, "b", 0, 9)});
+  REQUIRE(outcomes[0].dropped.at("out_of_order") == 180);
+  REQUIRE(h.database.queries().size() == 1);
 }
 
 TEST_CASE("a half-written frame loses none of its newer samples, whatever was written") {

@@ -31,7 +31,8 @@ TEST_CASE("the database's address is all that a relay must be told") {
   REQUIRE(settings->guards.max_future_ms == 300'000);
   REQUIRE(settings->guards.max_age_ms == 0);
   REQUIRE(settings->http_listen == ":9751");
-  REQUIRE_FALSE(settings->out_of_order_ok);
+  REQUIRE(settings->out_of_order == RelaySettings::OutOfOrder::automatic);
+  REQUIRE(settings->query.url == "http://db:9090");
 }
 
 TEST_CASE("settings reach the struct, and the environment wins") {
@@ -51,7 +52,8 @@ TEST_CASE("settings reach the struct, and the environment wins") {
   REQUIRE(settings->target.external == Labels{{"cluster", "a"}, {"site", "b=c"}});
   REQUIRE(settings->target.job == "edge");
   REQUIRE(settings->guards.max_age_ms == 7'200'000);
-  REQUIRE(settings->out_of_order_ok);
+  REQUIRE(settings->out_of_order == RelaySettings::OutOfOrder::yes);
+  REQUIRE(settings->query.url.empty());
   REQUIRE(settings->clock == RelaySettings::ClockTrust::automatic);
 }
 
@@ -70,6 +72,7 @@ TEST_CASE("what cannot be right is told with its key") {
       {url + "external_labels: [job=y]", "external_labels"},
       {url + "max_future: 5 parsecs", "max_future"},
       {url + "retry: 1", "retry"},
+      {url + "query_url: db", "query_url"},
       {"remote_write: {url: 'http://db/w', tls: {cert: /x}}", "remote_write.tls.key"},
       {"remote_write: {url: 'http://db/w', basic_auth: {username: u}, bearer_token_file: /t}",
        "bearer_token_file"},

@@ -43,7 +43,7 @@ class RunningRelay {
                RelaySettings settings = fast_settings())
       : settings_(std::move(settings)),
         link_(std::move(link)),
-        relay_(settings_, *link_, {database.post(), database.post()}, cancel_, [] {
+        relay_(settings_, *link_, {database.post(), database.post()}, database.get(), cancel_, [] {
           return TimePoint{now_ms, 0};
         }) {
     if (!relay_.start()) throw std::runtime_error("the relay does not start");
@@ -197,7 +197,8 @@ TEST_CASE("a relay that dies between 2xx and ack loses and doubles nothing") {
   const auto ack = agent.deliver(agent.frame(1, 15, start_ms));
   REQUIRE(ack);
   REQUIRE(ack->verdict == Verdict::stored);
-  REQUIRE(ack->dropped_samples > 0);
+  REQUIRE(ack->dropped_samples == 0);
+  REQUIRE(second.shows("godwit_relay_found_stored_samples_total 30"));
   for (const auto& one : series) REQUIRE(w.database.samples("n1", one.name).size() == 15);
 }
 
@@ -241,6 +242,63 @@ TEST_CASE("samples from the future and too old ones are left out and counted") {
   REQUIRE(relay.shows("godwit_relay_dropped_samples_total{reason=\"too_old\"} 3"));
   Frame all_gone = agent.frame(5, 6, now_ms + 1'000'000);
   REQUIRE(agent.deliver(all_gone)->dropped_samples == 6);
+}
+
+// As Prometheus tells of itself.
+void tell_window(FakeDatabase& database, const std::string& window) {
+  database.pages["/api/v1/status/buildinfo"] = {200, R"({"data":{"version":"2.42.0"}})"};
+  database.pages["/api/v1/status/config"] = {
+      200, R"({"data":{"yaml":"storage:\n  tsdb:\n    out_of_order_time_window: )" + window +
+               R"(\n"}})"};
+}
+
+TEST_CASE("nodes are told whether the database takes samples out of order, and how old") {
+  World w;
+  tell_window(w.database, "1h30m");
+  RunningRelay relay(w.link("relay"), w.database);
+  REQUIRE(relay.shows("godwit_relay_out_of_order_ok 1"));
+  REQUIRE(relay.shows("godwit_relay_out_of_order_window_seconds 5400"));
+  FakeAgent agent(w.link("n1"), "n1", series);
+  agent.publish_schema();
+  const auto ack = agent.deliver(agent.frame(1, 2, start_ms));
+  REQUIRE((ack && ack->out_of_order_ok && ack->out_of_order_window_ms == 5'400'000));
+}
+
+TEST_CASE("a database that failed has to tell anew what it takes") {
+  World w;
+  tell_window(w.database, "10m");
+  RunningRelay relay(w.link("relay"), w.database);
+  REQUIRE(relay.shows("godwit_relay_out_of_order_ok 1"));
+  FakeAgent agent(w.link("n1"), "n1", series);
+  agent.publish_schema();
+  w.database.with_lock([&] {
+    w.database.script = {{503, "starting"}};
+    w.database.pages.clear();
+  });
+  agent.send(agent.frame(1, 2, start_ms));
+  const auto late = agent.wait_ack(1);
+  REQUIRE((late && late->verdict == Verdict::retry_after && !late->out_of_order_ok));
+  REQUIRE(relay.shows("godwit_relay_out_of_order_ok 0"));
+  w.database.with_lock([&] {
+    w.database.script = {{503, "starting"}};
+    tell_window(w.database, "0s");
+  });
+  const auto ack = agent.deliver(agent.frame(1, 2, start_ms));
+  REQUIRE((ack && ack->verdict == Verdict::stored && !ack->out_of_order_ok));
+}
+
+TEST_CASE("what VictoriaMetrics would throw away behind its retention is left out and counted") {
+  World w;
+  w.database.pages["/flags"] = {200, "-retentionPeriod=\"1d\"\n", "", "vm-1"};
+  RunningRelay relay(w.link("relay"), w.database);
+  REQUIRE(relay.shows("godwit_relay_out_of_order_window_seconds 86400"));
+  FakeAgent agent(w.link("n1"), "n1", series);
+  agent.publish_schema();
+  Frame frame = agent.frame(1, 2, now_ms);
+  frame.times_ms = {now_ms - 86'401'000, now_ms - 86'399'000};
+  REQUIRE(agent.deliver(frame)->dropped_samples == 3);
+  REQUIRE(relay.shows("godwit_relay_dropped_samples_total{reason=\"too_old\"} 3"));
+  REQUIRE(w.database.stored() == 3);
 }
 
 TEST_CASE("a node whose samples meet 500 for ever neither blocks others nor blocks itself") {

@@ -5,6 +5,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "cloud/request_parts.h"
 #include "test/support/remote_write_decoder.h"
 
 namespace godwit {

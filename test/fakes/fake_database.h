@@ -13,8 +13,11 @@
 #include <thread>
 #include <vector>
 
+#include <nlohmann/json.hpp>
+
 #include "cloud/http_client.h"
 #include "test/support/remote_write_decoder.h"
+#include "transport/text.h"
 
 namespace godwit::test {
 
@@ -33,6 +36,23 @@ class FakeDatabase {
 
   HttpPost post() {
     return [this](const HttpPostRequest& request) { return answer(request); };
+  }
+
+  // Its query API: whatever is asked, all that is stored. Empty as long as `answers_queries` is
+  // false, which is a query_url that leads nowhere.
+  HttpGet get() {
+    return [this](std::string_view target) { return answer_query(target); };
+  }
+  bool answers_queries = true;
+  std::map<std::string, HttpReply> pages;  // what else it answers, by path
+  // Changes the public fields while posts and queries run.
+  void with_lock(const std::function<void()>& change) {
+    const std::lock_guard lock(mutex_);
+    change();
+  }
+  [[nodiscard]] std::vector<std::string> queries() const {
+    const std::lock_guard lock(mutex_);
+    return queries_;
   }
 
   [[nodiscard]] std::size_t requests() const {
@@ -69,8 +89,11 @@ class FakeDatabase {
       if (reply.status != 200) return reply;
     }
     auto next = stored_;
+    auto labels = labels_;
     for (const auto& series : decode_compressed(request.body)) {
-      auto& samples = next[series.label("instance") + "/" + series.label("__name__")];
+      const std::string key = series.label("instance") + "/" + series.label("__name__");
+      labels[key] = series.labels;
+      auto& samples = next[key];
       for (const auto& [time, bits] : series.samples) {
         if (const int status = judge ? judge(series, time) : 0; status != 0) {
           return HttpReply{status, "judged", ""};
@@ -87,14 +110,40 @@ class FakeDatabase {
       }
     }
     stored_ = std::move(next);
+    labels_ = std::move(labels);
     return HttpReply{204, "", ""};
+  }
+
+  Result<HttpReply> answer_query(std::string_view target) {
+    const std::lock_guard lock(mutex_);
+    if (!target.starts_with("/api/v1/query?")) {
+      const auto page = pages.find(std::string(target));
+      return page == pages.end() ? HttpReply{404, "nothing here"} : page->second;
+    }
+    queries_.emplace_back(target);
+    if (!answers_queries) return HttpReply{404, "nothing here", ""};
+    nlohmann::json result = nlohmann::json::array();
+    for (const auto& [key, samples] : stored_) {
+      nlohmann::json one = {{"metric", nlohmann::json::object()},
+                            {"values", nlohmann::json::array()}};
+      for (const auto& [name, value] : labels_.at(key)) one["metric"][name] = value;
+      for (const auto& [time, bits] : samples) {
+        one["values"].push_back(
+            {static_cast<double>(time) / 1000, concat(std::bit_cast<double>(bits))});
+      }
+      result.push_back(std::move(one));
+    }
+    const nlohmann::json all = {{"data", {{"result", std::move(result)}}}};
+    return HttpReply{200, all.dump(), ""};
   }
 
   mutable std::mutex mutex_;
   // State below is protected by mutex_.
   std::size_t requests_ = 0;
   std::vector<std::string> headers_;
+  std::vector<std::string> queries_;
   std::map<std::string, Samples> stored_;
+  std::map<std::string, std::vector<std::pair<std::string, std::string>>> labels_;
 };
 
 }  // namespace godwit::test
