@@ -19,8 +19,7 @@ constexpr std::int64_t state_interval_ms = 10'000;
 // next turn. Many births share one answer.
 constexpr std::int64_t prompt_state_interval_ms = 1000;
 constexpr std::int64_t log_interval_ms = 10'000;
-constexpr std::int64_t busy_retry_ms = 500;   // the node's frame before this one is still under way
-constexpr std::int64_t full_retry_ms = 4000;  // the queue is full; jittered
+constexpr std::int64_t busy_retry_ms = 500;  // the node's frame before this one is still under way
 constexpr std::int64_t link_drain_ms = 2000;
 
 const char* verdict_name(Verdict verdict) {
@@ -71,7 +70,7 @@ Relay::Relay(const RelaySettings& settings, Link& link, std::vector<HttpPost> po
           cancel),
       ingest_(ingest_options(settings)),
       queue_(queue_options(settings), writer_),
-      random_(std::random_device{}()) {
+      admission_(std::random_device{}()) {
   refresh_report();
   if (!query) return;
   probe_ = std::make_unique<DatabaseProbe>(
@@ -204,16 +203,18 @@ void Relay::accept(Arrival&& arrival) {
     return put_off(arrival.node, arrival.stream, arrival.last_seq, busy_retry_ms);
   }
   if (arrival.bodies.empty()) return finish(arrival, {});
-  if (queue_.full()) {
-    std::uniform_int_distribution<std::int64_t> jitter(full_retry_ms / 2, full_retry_ms);
-    return put_off(arrival.node, arrival.stream, arrival.last_seq, jitter(random_));
+  const std::int64_t now_ms = steady_ms();
+  if (const auto wait_ms = admission_.admit(arrival.node, queue_.fill(now_ms), now_ms);
+      wait_ms > 0) {
+    return put_off(arrival.node, arrival.stream, arrival.last_seq, wait_ms);
   }
-  queue_.push(std::move(arrival), steady_ms());
+  queue_.push(std::move(arrival), now_ms);
 }
 
 void Relay::on_outcome(UnitOutcome&& outcome) {
   auto settled = queue_.settle(std::move(outcome), steady_ms());
   if (!settled) return;
+  admission_.served(steady_ms());
   const Arrival& arrival = settled->arrival;
   if (!settled->outcome.stored) {
     return put_off(arrival.node, arrival.stream, arrival.last_seq, settled->outcome.retry_after_ms);

@@ -9,10 +9,10 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
-#include <random>
 #include <string>
 #include <vector>
 
+#include "cloud/admission.h"
 #include "cloud/database_probe.h"
 #include "cloud/fleet.h"
 #include "cloud/ingest.h"
@@ -83,13 +83,13 @@ class Relay {
   RemoteWrite writer_;
   Ingest ingest_;
   WriteQueue queue_;
+  Admission admission_;
   Fleet fleet_;
   RelayCounters counters_;
   DatabaseTraits traits_;          // as learned last
   bool traits_are_fresh_ = false;  // learned since the last request that failed
   bool traits_are_told_ = false;
   std::uint64_t failures_seen_ = 0;
-  std::minstd_rand random_;
   bool draining_ = false;
   bool connected_ = false;
   std::string told_reason_;         // why there is no connection, as logged last

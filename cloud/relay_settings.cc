@@ -176,7 +176,12 @@ std::vector<Setting> cloud_mqtt_settings() {
   auto table =
       mqtt_settings_table("Broker: mqtt:// or mqtts:// host:port.",
                           "Unique at the broker; made of name and a random part if not set.");
-  for (auto& setting : table) setting.required = setting.required || setting.key == "mqtt.url";
+  for (auto& setting : table) {
+    setting.required = setting.required || setting.key == "mqtt.url";
+    // Until the broker notices that one of several relays hangs it gives it its share of the
+    // frames.
+    if (setting.key == "mqtt.keepalive") setting.fallback = "5s";
+  }
   return table;
 }
 

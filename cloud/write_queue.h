@@ -1,5 +1,7 @@
 // WriteQueue: arrivals that wait for the database or are on their way, gathered into requests over
 // nodes. Keeps the promise that RemoteWrite relies on: at most one arrival of a node at a time.
+// Live readings and history never share a request, and neither takes the last connection from the
+// other for long: a fleet that catches up does not delay the present, and does catch up.
 // Owner thread only.
 #pragma once
 
@@ -34,7 +36,9 @@ class WriteQueue {
     std::uint64_t last_seq = 0;
   };
   [[nodiscard]] std::optional<Waiting> find(std::string_view node) const;
-  [[nodiscard]] bool full() const { return bytes_ >= options_.max_bytes; }
+  // 1 and more: nothing should be pushed. Counts bytes, and how long the oldest arrival has waited:
+  // its node would send again before it is written.
+  [[nodiscard]] double fill(std::int64_t now_ms) const;
 
   // The node must not be in the queue (assert). `now_ms` is steady_ms(), here and below.
   void push(Arrival&& arrival, std::int64_t now_ms);
@@ -53,7 +57,7 @@ class WriteQueue {
 
   // Until when dispatch() has nothing to do unless something arrives or is settled.
   [[nodiscard]] std::int64_t next_dispatch_ms() const;
-  [[nodiscard]] std::size_t size() const { return waiting_.size() + sent_.size(); }
+  [[nodiscard]] std::size_t size() const { return nodes_.size(); }
   [[nodiscard]] std::size_t bytes() const { return bytes_; }
 
  private:
@@ -61,6 +65,15 @@ class WriteQueue {
     Arrival arrival;
     std::int64_t arrived_ms = 0;
   };
+  struct Lane {
+    std::deque<Entry> waiting;
+    std::size_t samples = 0;    // waiting
+    std::size_t under_way = 0;  // arrivals
+  };
+  Lane& lane_of(const Arrival& arrival) { return arrival.history ? history_ : live_; }
+  [[nodiscard]] bool due(const Lane& lane, std::int64_t now_ms, bool flush) const;
+  // nullptr: nothing is to be sent now.
+  Lane* choose_lane(std::int64_t now_ms, bool flush);
   // A node whose samples met a refusal lately travels alone for a while, so that the others'
   // request need not be taken apart for it; one that met 500 again and again becomes suspect.
   struct Trouble {
@@ -69,14 +82,14 @@ class WriteQueue {
     std::int64_t since_ms = 0;
   };
   [[nodiscard]] bool travels_alone(const Arrival& arrival, std::int64_t now_ms) const;
-  std::vector<WriteUnit> take_request(std::int64_t now_ms);
-  WriteUnit take_unit(Entry&& entry);
+  std::vector<WriteUnit> take_request(Lane& lane, std::int64_t now_ms);
+  WriteUnit take_unit(Lane& lane, Entry&& entry);
   void note_trouble(const std::string& node, const UnitOutcome& outcome, std::int64_t now_ms);
 
   WriteQueueOptions options_;
   RemoteWrite& writer_;
-  std::deque<Entry> waiting_;
-  std::size_t waiting_samples_ = 0;
+  Lane live_;
+  Lane history_;
   std::map<std::uint64_t, Entry> sent_;  // by unit id, bodies moved out
   std::map<std::string, Waiting, std::less<>> nodes_;
   std::map<std::string, Trouble, std::less<>> troubles_;
