@@ -157,6 +157,7 @@ std::vector<Setting> agent_settings_table(const std::vector<CollectorSpec>& regi
       mqtt_settings_table("Broker: mqtt:// or mqtts:// host:port; \"\" only collects and stores.",
                           "Unique at the broker; godwit-agent-<node> if not set.");
   std::move(mqtt.begin(), mqtt.end(), std::back_inserter(table));
+  for (auto& setting : way_settings_table()) table.push_back(std::move(setting));
   auto link = link_settings_table();
   std::move(link.begin(), link.end(), std::back_inserter(table));
   for (const auto& spec : registry) add_collector_settings(spec, table);
@@ -187,12 +188,10 @@ Result<AgentSettings> load_agent_settings(const std::string& path, const Environ
   out.buffer.max_bytes = static_cast<std::uint64_t>(settings->integer("buffer.max_bytes"));
   out.buffer.sync_interval_ms = settings->integer("buffer.sync_interval");
   out.max_age_ms = settings->integer("buffer.max_age");
-  out.link_enabled = !settings->text("mqtt.url").empty();
-  if (out.link_enabled) {
-    auto mqtt = finalise_mqtt(*settings, concat("godwit-agent-", out.node));
-    if (!mqtt) return mqtt.error();
-    out.mqtt = std::move(*mqtt);
-  }
+  auto way = finalise_way(*settings, out.node);
+  if (!way) return way.error();
+  out.link_enabled = way->enabled;
+  out.way = std::move(way->way);
   out.link = finalise_link(*settings);
   out.publish_latest = settings->flag("publish.latest");
   out.http_listen = settings->text("http.listen");

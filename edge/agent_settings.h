@@ -9,8 +9,8 @@
 #include "edge/buffer.h"
 #include "edge/collector.h"
 #include "edge/link_settings.h"
+#include "edge/way_settings.h"
 #include "transport/log.h"
-#include "transport/mqtt_link.h"
 #include "transport/settings.h"
 
 namespace godwit {
@@ -25,7 +25,7 @@ struct AgentSettings {
   BufferLimits buffer;
   std::int64_t max_age_ms = 0;
   bool link_enabled = true;  // false: mqtt.url is empty
-  MqttOptions mqtt;          // without the will
+  WaySettings way;
   LinkLimits link;
   bool publish_latest = false;
   std::string http_listen;  // empty: no server

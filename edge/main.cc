@@ -95,16 +95,16 @@ int run(AgentSettings settings) {
     death.boot_id = parts.boot_id;
     death.session = parts.session;
     death.version = GODWIT_VERSION;
-    settings.mqtt.will = Message{topics::status(settings.node), encode_status(death), true};
-    parts.link = make_mqtt_link(settings.mqtt);
+    parts.link = make_link(settings.way,
+                           {settings.node, parts.boot_id, parts.session,
+                            Message{topics::status(settings.node), encode_status(death), true}});
   }
   log::info("agent", "started",
             {{"version", GODWIT_VERSION},
              {"node", settings.node},
              {"collectors", settings.collectors.size()},
              {"buffer", settings.buffer_path},
-             {"broker", settings.link_enabled ? concat(settings.mqtt.host, ":", settings.mqtt.port)
-                                              : std::string("none")}});
+             {"link", settings.link_enabled ? settings.way.describe() : std::string("none")}});
   // Lives until the process ends: the signal thread may still refer to it, and a collector that
   // hangs would keep its destructor waiting.
   auto* const agent = new Agent(std::move(settings), std::move(parts));

@@ -68,7 +68,7 @@ class FallbackLink final : public Link {
   std::vector<std::pair<std::string, Qos>> filters_;
   Way way_ = Way::none;
   bool first_up_ = false;
-  std::string reason_;              // why the first way is not up
+  std::string reason_ = "no answer yet";  // why the first way is not up
   std::int64_t second_due_ms_ = 0;  // steady_ms() from which on the second way is wanted
   LinkStats ended_;                 // of links that are gone
   bool stopping_ = false;

@@ -89,12 +89,12 @@ Usage usage_of(pid_t pid) {
   settings.buffer_path = buffer_path;
   settings.max_age_ms = 86'400'000;
   settings.collectors = {{&spec, spec.defaults}};
-  (void)parse_mqtt_url(url, settings.mqtt);
-  settings.mqtt.client_id = "bench";
+  (void)parse_mqtt_url(url, settings.way.mqtt);
+  settings.way.mqtt.client_id = "bench";
   AgentParts parts;
   parts.clock_synchronised = [] { return true; };
   parts.boot_id = read_boot_id();
-  parts.link = make_mqtt_link(settings.mqtt);
+  parts.link = make_mqtt_link(settings.way.mqtt);
   Agent agent(std::move(settings), std::move(parts));
   (void)agent.run();
   _exit(0);

@@ -47,7 +47,7 @@ TEST_CASE("without a word the agent has sensible settings") {
   CHECK(settings->interval_ms == 1000);
   CHECK(settings->flush_interval_ms == 10'000);
   CHECK(settings->buffer.max_bytes == 512U << 20);
-  CHECK(settings->mqtt.client_id == "godwit-agent-host-name");
+  CHECK(settings->way.mqtt.client_id == "godwit-agent-host-name");
   CHECK(settings->link_enabled);
   REQUIRE(settings->collectors.size() == 2);
   CHECK(settings->collectors[1].settings.interval == std::chrono::seconds(30));
