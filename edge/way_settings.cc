@@ -52,9 +52,10 @@ Status finalise_eventbus(const Settings& settings, const std::string& node, WayS
   way.key_file = settings.text("eventbus.key_file");
   way.master_key_file = settings.text("eventbus.master_key_file");
   if (way.key_file.empty() && way.master_key_file.empty()) {
-    return Error{ErrorCode::invalid,
-                 "transport eventbus needs eventbus.key_file or eventbus.master_key_file: without a "
-                 "key the relay cannot tell who speaks"};
+    return Error{
+        ErrorCode::invalid,
+        "transport eventbus needs eventbus.key_file or eventbus.master_key_file: without a "
+        "key the relay cannot tell who speaks"};
   }
   return {};
 }
@@ -159,8 +160,8 @@ std::unique_ptr<Link> make_link(const WaySettings& way, const LinkIdentity& iden
   mqtt.will = identity.will;
   auto broker = make_mqtt_link(std::move(mqtt));
   if (way.transport != Transport::automatic) return broker;
-  return make_fallback_link(
-      std::move(broker), [way, identity] { return make_eventbus(way, identity); }, {});
+  return make_fallback_link(std::move(broker),
+                            [way, identity] { return make_eventbus(way, identity); }, {});
 }
 
 }  // namespace godwit

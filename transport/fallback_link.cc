@@ -69,8 +69,8 @@ class FallbackLink final : public Link {
   Way way_ = Way::none;
   bool first_up_ = false;
   std::string reason_ = "no answer yet";  // why the first way is not up
-  std::int64_t second_due_ms_ = 0;  // steady_ms() from which on the second way is wanted
-  LinkStats ended_;                 // of links that are gone
+  std::int64_t second_due_ms_ = 0;        // steady_ms() from which on the second way is wanted
+  LinkStats ended_;                       // of links that are gone
   bool stopping_ = false;
   std::thread thread_;
 };

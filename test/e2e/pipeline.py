@@ -263,8 +263,8 @@ class Pipeline:
         self.parts.append(process)
         return process
 
-    def relay(self, name="relay", **settings):
-        port = free_port()
+    def relay(self, name="relay", port=None, **settings):
+        port = port or free_port()
         config = self.folder / f"{name}.yaml"
         config.write_text(
             settings.get("mqtt", f"mqtt:\n  url: mqtt://127.0.0.1:{self.broker_port}\n") +

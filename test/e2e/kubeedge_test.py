@@ -1,0 +1,143 @@
+"""The ways through KubeEdge: EventBus and Router (a stand-in with their faults), and the change between
+EdgeMesh and EventBus."""
+import json
+import os
+import pathlib
+import secrets
+import signal
+import sys
+import time
+import unittest
+
+from pipeline import Pipeline, Process, eventually, free_port, http_get
+
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "peers"))
+import kubeedge  # noqa: E402
+
+# Interfaces and mounts that other tests make would change the schema at every second tick.
+STEADY = "".join(f"  {name}: {{enabled: false}}\n" for name in ("network", "filesystem", "disk"))
+CUT_SECONDS = float(os.environ.get("GODWIT_OUTAGE_SECONDS", "6"))
+
+
+class World:
+    """A pipeline with a node behind EventBus: the node's broker, KubeEdge, a relay with an HTTP ingest."""
+
+    def __init__(self, pipeline, node="edge-1"):
+        self.pipeline, self.node, self.relay_port, self.local_port = pipeline, node, free_port(), free_port()
+        self.key = pipeline.folder / "key"
+        self.key.write_text(secrets.token_hex(32))
+        self.cloud = kubeedge.Cloud(f"http://127.0.0.1:{self.relay_port}",
+                                    {(node, "default/user/godwit/up"): "/kubeedge"}, free_port())
+        config = pipeline.folder / "local.conf"
+        config.write_text(f"listener {self.local_port} 127.0.0.1\nallow_anonymous true\n")
+        self.local = pipeline.add(Process(pipeline.folder, "local-broker",
+                                          [pipeline.broker.argv[0], "-c", config])).start()
+        self.cloud.join(node, self.local_port)
+
+    def relay_settings(self, mqtt):
+        return {"mqtt": mqtt, "extra": f"eventbus:\n  router_url: {self.cloud.url}\n"
+                                       f"  master_key_file: {self.key}\n"}
+
+    def agent_settings(self, transport, mqtt="mqtt:\n  url: \"\"\n"):
+        return (f"transport: {transport}\n{mqtt}eventbus:\n"
+                f"  external_url: mqtt://127.0.0.1:{self.local_port}\n"
+                f"  internal_url: mqtt://127.0.0.1:{free_port()}\n  master_key_file: {self.key}\n")
+
+    def relay(self, mqtt="mqtt:\n  url: \"\"\n"):
+        return self.pipeline.relay(port=self.relay_port, **self.relay_settings(mqtt))
+
+
+def delivered(agent):
+    return json.loads(http_get(agent.http + "/debug"))["delivered_seq"]
+
+
+class EventbusTest(unittest.TestCase):
+    def test_cuts_and_restarts(self):
+        with Pipeline() as p:
+            world = World(p)
+            relay = world.relay()
+            agent = p.agent("edge-1", collectors=STEADY, mqtt=world.agent_settings("eventbus"))
+            try:
+                eventually(lambda: p.database.samples("edge-1"), what="first samples through EventBus")
+                world.cloud.cut = True
+                time.sleep(CUT_SECONDS)
+                world.cloud.cut = False
+                lost_in_the_cut = world.cloud.lost
+                p.wait_delivered(agent, 90)
+                # Answers that are confirmed and never arrive: the frame comes again and is known.
+                world.cloud.lose_answers = True
+                time.sleep(3)
+                world.cloud.lose_answers = False
+                p.wait_delivered(agent, 90)
+                relay.stop(signal.SIGKILL)
+                time.sleep(2)
+                relay.start()
+                p.wait_delivered(agent, 90)
+                world.local.stop(signal.SIGKILL)
+                time.sleep(1)
+                world.local.start()
+                p.wait_delivered(agent, 90)
+                last = p.deliver_all(agent)
+                self.assertGreater(p.compare("edge-1", last), 1000)
+                self.assertGreater(lost_in_the_cut, 0, "nothing was lost on the way: the cut proves nothing")
+                self.assertEqual(world.cloud.leaked, 0, "CloudCore would leak connections")
+            finally:
+                world.cloud.close()
+
+    def test_wrong_key(self):
+        with Pipeline() as p:
+            world = World(p)
+            relay = world.relay()
+            other = p.folder / "other-key"
+            other.write_text(secrets.token_hex(32))
+            settings = world.agent_settings("eventbus").replace(str(world.key), str(other))
+            agent = p.agent("edge-1", collectors=STEADY, mqtt=settings)
+            try:
+                eventually(lambda: "signature" in relay.output(), what="the relay says whose signature is wrong")
+                time.sleep(2)
+                self.assertEqual(p.database.samples("edge-1"), {})
+                other.write_text(world.key.read_text())
+                eventually(lambda: p.database.samples("edge-1"), what="readings once the key is right")
+                self.assertEqual(agent.stop(), 0)
+            finally:
+                world.cloud.close()
+
+    def test_large_backlog_in_small_messages(self):
+        with Pipeline() as p:
+            world = World(p)
+            world.cloud.cut = True
+            world.relay()
+            agent = p.agent("edge-1", interval="100ms", flush="5s", collectors=STEADY, mqtt=world.agent_settings("eventbus"))
+            try:
+                time.sleep(max(CUT_SECONDS, 12))
+                world.cloud.cut = False
+                p.wait_delivered(agent, 120)
+                self.assertGreater(p.compare("edge-1", p.deliver_all(agent)), 5000)
+            finally:
+                world.cloud.close()
+
+
+class AutoTest(unittest.TestCase):
+    def test_changes_between_the_ways(self):
+        with Pipeline() as p:
+            world = World(p)
+            world.relay(f"mqtt:\n  url: mqtt://127.0.0.1:{p.broker_port}\n")
+            p.proxy.cut()
+            agent = p.agent("edge-1", collectors=STEADY, mqtt=world.agent_settings(
+                "auto", f"mqtt:\n  url: mqtt://127.0.0.1:{p.proxy.port}\n"))
+            try:
+                eventually(lambda: "using eventbus" in agent.output(), what="EventBus is chosen")
+                eventually(lambda: p.database.samples("edge-1"), what="samples through EventBus")
+                p.proxy.mend()
+                eventually(lambda: "using edgemesh again" in agent.output(), 60, "EdgeMesh is chosen again")
+                carried = world.cloud.carried
+                before = delivered(agent)
+                eventually(lambda: delivered(agent) > before + 5, 60, "deliveries through EdgeMesh")
+                self.assertLessEqual(world.cloud.carried, carried + 2)
+                self.assertGreater(p.compare("edge-1", p.deliver_all(agent)), 500)
+            finally:
+                world.cloud.close()
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
