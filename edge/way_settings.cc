@@ -140,7 +140,7 @@ Result<FinalWay> finalise_way(const Settings& settings, const std::string& node)
 }
 
 std::string WaySettings::describe() const {
-  const std::string broker = concat(mqtt.host, ":", mqtt.port);
+  std::string broker = concat(mqtt.host, ":", mqtt.port);
   switch (transport) {
     case Transport::broker:
       return broker;
