@@ -46,10 +46,11 @@ def http_get(url, timeout=30):
 
 
 class Process:
-    """A child with its output in a file; restartable with the same command line."""
+    """A child with its output in a file; restartable with the same command line. `prefix`: words that
+    start it in another surrounding and become it (exec), so that its pid is the program's."""
 
-    def __init__(self, folder, name, argv, env=None):
-        self.name, self.argv, self.child = name, [str(a) for a in argv], None
+    def __init__(self, folder, name, argv, env=None, prefix=()):
+        self.name, self.argv, self.child = name, [str(a) for a in (*prefix, *argv)], None
         self.log = pathlib.Path(folder) / f"{name}.log"
         self.env = {**os.environ, **(env or {})}
 
@@ -58,6 +59,14 @@ class Process:
             self.child = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL, stdout=out,
                                           stderr=subprocess.STDOUT, env=self.env)
         return self
+
+    def alive(self):
+        return self.child is not None and self.child.poll() is None
+
+    def send(self, number):
+        """Sends it and waits for nothing."""
+        if self.alive():
+            self.child.send_signal(number)
 
     def stop(self, how=signal.SIGTERM, limit=20):
         """Ends it and returns the exit code (negative: signal)."""
@@ -80,11 +89,12 @@ class Process:
 
 class TcpProxy:
     """Passes a TCP port on. `cut()` closes all and refuses; `freeze()` keeps connections and passes
-    nothing, as a dead radio link does."""
+    nothing, as a dead radio link does; `slow()` passes so many bytes per second, each late."""
 
     def __init__(self, target):
         self.target, self.port = target, free_port()
         self.passing, self.frozen, self.pairs = True, False, []
+        self.rate, self.delay = None, 0.0
         self.lock = threading.Lock()
         self.listener = socket.create_server(("127.0.0.1", self.port))
         threading.Thread(target=self._accept, daemon=True).start()
@@ -111,6 +121,8 @@ class TcpProxy:
             while data := source.recv(65536):
                 while self.frozen:
                     time.sleep(0.05)
+                if self.rate:
+                    time.sleep(min(5.0, len(data) / self.rate) + self.delay)
                 sink.sendall(data)
         except OSError:
             pass
@@ -134,8 +146,11 @@ class TcpProxy:
     def freeze(self):
         self.frozen = True
 
+    def slow(self, rate, delay):
+        self.rate, self.delay = rate, delay
+
     def mend(self):
-        self.frozen, self.passing = False, True
+        self.frozen, self.passing, self.rate, self.delay = False, True, None, 0.0
 
     def close(self):
         self.frozen = False
@@ -155,31 +170,39 @@ def series_text(labels):
 class Prometheus:
     kind = "prometheus"
 
-    def __init__(self, folder, name="prometheus"):
+    def __init__(self, folder, name="prometheus", out_of_order="0s"):
         self.port = free_port()
         self.data = pathlib.Path(folder) / name
         config = pathlib.Path(folder) / f"{name}.yml"
-        config.write_text("global: {scrape_interval: 1h}\n")
+        config.write_text("global: {scrape_interval: 1h}\n"
+                          f"storage: {{tsdb: {{out_of_order_time_window: {out_of_order}}}}}\n")
         self.write_url = f"http://127.0.0.1:{self.port}/api/v1/write"
         self.process = Process(folder, name, [
             "prometheus", f"--config.file={config}", f"--storage.tsdb.path={self.data}",
             f"--web.listen-address=127.0.0.1:{self.port}", "--web.enable-remote-write-receiver",
             "--query.max-samples=500000000", "--log.level=warn"])
 
+    def ready(self):
+        return http_get(f"http://127.0.0.1:{self.port}/-/ready")
+
     def start(self):
         self.process.start()
-        eventually(lambda: http_get(f"http://127.0.0.1:{self.port}/-/ready"), what="Prometheus ready")
+        eventually(self.ready, what="Prometheus ready")
         return self
 
     def stop(self, how=signal.SIGTERM):
         return self.process.stop(how, limit=60)
 
-    def samples(self, node):
-        """{series text: {time in ms: value}} of everything stored of a node."""
+    def rows(self, node):
+        """(series text, [(time in ms, value)]) of everything stored of a node."""
         query = urllib.parse.urlencode({"query": f'{{instance="{node}"}}[1d]', "time": time.time() + 3600})
         reply = json.loads(http_get(f"http://127.0.0.1:{self.port}/api/v1/query?{query}", 120))
-        return {series_text(s["metric"]): {round(t * 1000): float(v) for t, v in s["values"]}
-                for s in reply["data"]["result"]}
+        return [(series_text(s["metric"]), [(round(t * 1000), float(v)) for t, v in s["values"]])
+                for s in reply["data"]["result"]]
+
+    def samples(self, node):
+        """{series text: {time in ms: value}}."""
+        return {series: dict(points) for series, points in self.rows(node)}
 
 
 class VictoriaMetrics:
@@ -193,37 +216,45 @@ class VictoriaMetrics:
             f"-storageDataPath={pathlib.Path(folder) / name}", f"-httpListenAddr=127.0.0.1:{self.port}",
             "-retentionPeriod=1", "-loggerLevel=WARN"])
 
+    def ready(self):
+        return http_get(f"http://127.0.0.1:{self.port}/health")
+
     def start(self):
         self.process.start()
-        eventually(lambda: http_get(f"http://127.0.0.1:{self.port}/health"), what="VictoriaMetrics ready")
+        eventually(self.ready, what="VictoriaMetrics ready")
         return self
 
     def stop(self, how=signal.SIGTERM):
         return self.process.stop(how, limit=60)
 
-    def samples(self, node):
+    def rows(self, node):
+        """As Prometheus.rows; a time that was written twice comes twice."""
         http_get(f"http://127.0.0.1:{self.port}/internal/force_flush")
         match = urllib.parse.urlencode({"match[]": f'{{instance="{node}"}}'})
+        exported = http_get(f"http://127.0.0.1:{self.port}/api/v1/export?{match}", 120).splitlines()
+        return [(series_text(row["metric"]), list(zip(row["timestamps"], map(float, row["values"]))))
+                for row in map(json.loads, exported)]
+
+    def samples(self, node):
         result = {}
-        for line in http_get(f"http://127.0.0.1:{self.port}/api/v1/export?{match}", 120).splitlines():
-            row = json.loads(line)
-            points = result.setdefault(series_text(row["metric"]), {})
-            for t, v in zip(row["timestamps"], row["values"]):
+        for series, row in self.rows(node):
+            points = result.setdefault(series, {})
+            for t, v in row:
                 if t in points:
                     points["twice"] = points.get("twice", 0) + 1
-                points[t] = float(v)
+                points[t] = v
         return result
 
 
 class Pipeline:
     """with Pipeline() as p: p.agent("node-1"). Ends everything at the end of the block."""
 
-    def __init__(self, database=Prometheus):
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="godwit-e2e-"))
+    def __init__(self, database=Prometheus, host="127.0.0.1", folder=None):
+        self.folder = pathlib.Path(folder or tempfile.mkdtemp(prefix="godwit-e2e-"))
         self.parts = []
         self.broker_port = free_port()
         config = self.folder / "mosquitto.conf"
-        config.write_text(f"listener {self.broker_port} 127.0.0.1\nallow_anonymous true\n"
+        config.write_text(f"listener {self.broker_port} {host}\nallow_anonymous true\n"
                           "max_queued_messages 1000\nlog_type error\nlog_type warning\n")
         mosquitto = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
         self.broker = Process(self.folder, "mosquitto", [mosquitto, "-c", config])
@@ -263,32 +294,34 @@ class Pipeline:
         self.parts.append(process)
         return process
 
-    def relay(self, name="relay", port=None, **settings):
+    def relay(self, name="relay", port=None, host="127.0.0.1", prefix=(), **settings):
         port = port or free_port()
         config = self.folder / f"{name}.yaml"
         config.write_text(
             settings.get("mqtt", f"mqtt:\n  url: mqtt://127.0.0.1:{self.broker_port}\n") +
-            f"remote_write:\n  url: {self.database.write_url}\n"
-            f"http:\n  listen: 127.0.0.1:{port}\n" + settings.get("extra", ""))
-        relay = self.add(Process(self.folder, name, [BIN / "godwit-relay", "run", "--config", config]))
-        relay.http = f"http://127.0.0.1:{port}"
+            settings.get("remote_write", f"remote_write:\n  url: {self.database.write_url}\n") +
+            f"http:\n  listen: {host}:{port}\n" + settings.get("extra", ""))
+        relay = self.add(Process(self.folder, name, [BIN / "godwit-relay", "run", "--config", config],
+                                 prefix=prefix))
+        relay.http = f"http://{host}:{port}"
         relay.start()
         eventually(lambda: http_get(relay.http + "/healthz"), what=f"{name} alive")
         return relay
 
     def agent(self, name, interval="200ms", flush="1s", extra="", collectors="", port=None, http_port=None,
-              mqtt=None, wait=True):
+              mqtt=None, wait=True, buffer=None, host="127.0.0.1", prefix=(), env=None):
         http_port = http_port or free_port()
         config = self.folder / f"{name}.yaml"
         config.write_text(
             f"node:\n  name: {name}\ninterval: {interval}\nflush_interval: {flush}\n"
-            + (mqtt or f"mqtt:\n  url: mqtt://127.0.0.1:{port or self.proxy.port}\n") +
-            f"buffer:\n  path: {self.folder / name}.db\n"
-            f"http:\n  listen: 127.0.0.1:{http_port}\n"
+            + (mqtt or f"mqtt:\n  url: mqtt://127.0.0.1:{port or self.proxy.port}\n")
+            + (buffer or f"buffer:\n  path: {self.folder / name}.db\n") +
+            f"http:\n  listen: {host}:{http_port}\n"
             f"truth_log: {self.folder / name}.truth\n{extra}"
             + (f"collectors:\n{collectors}" if collectors else ""))
-        agent = self.add(Process(self.folder, name, [BIN / "godwit-agent", "run", "--config", config]))
-        agent.http, agent.config, agent.node = f"http://127.0.0.1:{http_port}", config, name
+        agent = self.add(Process(self.folder, name, [BIN / "godwit-agent", "run", "--config", config], env,
+                                 prefix))
+        agent.http, agent.config, agent.node = f"http://{host}:{http_port}", config, name
         agent.start()
         if wait:
             eventually(lambda: http_get(agent.http + "/healthz"), what=f"{name} alive")
