@@ -66,7 +66,7 @@ Agent::Agent(AgentSettings settings, AgentParts parts)
     : settings_(std::move(settings)),
       parts_(std::move(parts)),
       host_(settings_.root, parts_.clock),
-      clock_(parts_.boot_id, parts_.clock),
+      clock_(parts_.boot_id, parts_.clock, parts_.clock_synchronised),
       truth_(settings_.truth_log),
       keeper_(settings_.buffer_path, witnessed(settings_.buffer, truth_)),
       gatherer_(parts_.boot_id, open_journal(settings_)),
@@ -213,7 +213,7 @@ void Agent::conclude(CollectorResult&& result, Batch& tick) {
   CollectorRunner& runner = *runners_[result.index];
   const auto wall_ms = clock_.wall_ms(parts_.boot_id, result.boot_ms);
   runner.conclude(result, wall_ms);
-  if (settings_.publish_latest && uplink_ && uplink_->connected() && wall_ms &&
+  if (settings_.publish_latest && uplink_ && uplink_->connected() && wall_ms && clock_.settled() &&
       !result.batch.empty()) {
     (void)parts_.link->publish(topics::latest(settings_.node, runner.name()),
                                encode_latest(*wall_ms, result.batch.samples()), Qos::at_most_once,

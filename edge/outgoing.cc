@@ -75,12 +75,13 @@ Outgoing::Fit Outgoing::add_row(Buffer& buffer, const StoredFrame& row) {
 }
 
 Outgoing::Fit Outgoing::resolve(const StoredFrame& row) {
-  const bool present_is_known = clock_.wall_ms(clock_.boot_id(), 0).has_value();
-  const auto offset = clock_.wall_ms(row.boot_id, 0);
-  // What is unknown of an earlier boot stays unknown; the present boot's time may still come.
-  if (!offset) return present_is_known ? Fit::no : Fit::later;
+  // The present boot's time may still come, and shows whether an earlier one's can be right. What
+  // is unknown of an earlier boot stays unknown.
+  if (!clock_.wall_now()) return Fit::later;
+  const auto last_wall_ms = clock_.wall_ms(row.boot_id, row.last_boot_ms);
+  if (!last_wall_ms) return Fit::no;
   for (auto& time : row_.times_ms) {
-    time += *offset;
+    time += *last_wall_ms - row.last_boot_ms;
     if (time < last_wall_ms_ && last_wall_ms_ - time <= smoothed_step_ms) time = last_wall_ms_ + 1;
     last_wall_ms_ = time;
   }

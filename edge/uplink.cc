@@ -13,8 +13,6 @@ constexpr std::int64_t link_full_pause_ms = 50;
 constexpr std::int64_t buffer_error_pause_ms = 5000;
 constexpr std::int64_t longest_retry_after_ms = 600'000;
 constexpr std::int64_t clear_interval_ms = 60'000;
-// An ack that took longer tells nothing useful about the time.
-constexpr std::int64_t fresh_ack_ms = 5000;
 // After a broker's restart a relay may come back a moment later than the agent and miss the first
 // frame.
 constexpr std::int64_t first_timeout_ms = 1000;
@@ -28,7 +26,8 @@ Uplink::Uplink(Link& link, BootClock& clock, UplinkOptions options)
       options_(std::move(options)),
       outgoing_(clock, options_.limits),
       meter_(options_.meter_path, options_.link.billing_day, options_.link.max_unsaved_bytes()),
-      resend_(options_.ack_timeout_ms, options_.max_resend_ms, options_.random) {}
+      resend_(options_.ack_timeout_ms, options_.max_resend_ms, options_.random),
+      asker_(link, clock, options_.node, options_.random) {}
 
 Status Uplink::subscribe() {
   if (Status s = link_.subscribe(topics::down(options_.node), Qos::at_least_once); !s) return s;
@@ -41,6 +40,7 @@ void Uplink::on_event(const LinkEvent& event, Buffer& buffer, std::int64_t now_m
       connected_ = true;
       told_reason_.clear();
       birth_is_due_ = true;
+      asker_.connected(now_ms);
       fresh_connection_ = true;
       announced_.clear();
       retry_ms_ = now_ms;
@@ -59,18 +59,12 @@ void Uplink::on_event(const LinkEvent& event, Buffer& buffer, std::int64_t now_m
       break;
     case LinkEvent::Type::message:
       if (event.message.topic == topics::relay) {
-        on_relay_state(event.message);
+        asker_.relay_lives(now_ms);
       } else if (event.message.topic == topics::down(options_.node) && !event.message.retained) {
         on_ack(event.message.payload, buffer, now_ms);
       }
       break;
   }
-}
-
-void Uplink::on_relay_state(const Message& message) {
-  if (message.retained) return;
-  const auto state = decode_relay_state(message.payload);
-  if (state && clock_.hear_relay(state->wall_ms)) clock_changed_ = true;
 }
 
 void Uplink::on_ack(std::string_view payload, Buffer& buffer, std::int64_t now_ms) {
@@ -79,13 +73,19 @@ void Uplink::on_ack(std::string_view payload, Buffer& buffer, std::int64_t now_m
     log::warning("uplink", "an ack cannot be read", {{"reason", ack.error().message}});
     return;
   }
+  const auto heard = asker_.take(*ack, now_ms);
+  if (heard != TimeAsker::Heard::not_ours) {
+    if (heard == TimeAsker::Heard::clock_changed) clock_changed_ = true;
+    return;
+  }
   const bool is_ours = flight_ && flight_->sends > 0 && ack->stream == buffer.epoch() &&
                        ack->seq == flight_->frame.last_seq;
   if (!is_ours) {
     ++stats_.stale_acks;
     return;
   }
-  if (now_ms - flight_->sent_ms <= fresh_ack_ms && clock_.hear_relay(ack->relay_time_ms)) {
+  // Which of several sends it answers is not known.
+  if (clock_.hear_relay({ack->relay_time_ms, flight_->first_sent_ms, now_ms})) {
     clock_changed_ = true;
   }
   stats_.last_ack_boot_ms = now_ms;
@@ -217,6 +217,7 @@ void Uplink::send(Buffer& buffer, std::int64_t now_ms) {
   flight.send_at_ms =
       now_ms + (std::exchange(fresh_connection_, false) ? first_timeout_ms : timeout);
   flight.sent_ms = now_ms;
+  if (flight.sends == 0) flight.first_sent_ms = now_ms;
   ++flight.sends;
 }
 
@@ -236,7 +237,9 @@ void Uplink::step(Buffer& buffer, std::int64_t now_ms) {
   meter_.count(link_.stats(), clock_.wall_now());
   if (!connected_ || now_ms < retry_ms_) return;
   if (birth_is_due_) publish_birth(buffer);
+  asker_.step(now_ms);
   if (!flight_) {
+    if (!clock_.settled()) return;
     if (now_ms >= next_clear_ms_) clear_schemas(buffer, now_ms);
     if (buffer.empty()) return;
     auto made = outgoing_.make(buffer);
@@ -246,7 +249,7 @@ void Uplink::step(Buffer& buffer, std::int64_t now_ms) {
       return;
     }
     if (!made->has_value()) return;
-    flight_ = Flight{std::move(**made), 0, now_ms, 0, 0};
+    flight_ = Flight{std::move(**made), 0, 0, now_ms, 0, 0};
   }
   if (now_ms >= flight_->send_at_ms) send(buffer, now_ms);
 }
@@ -255,7 +258,8 @@ std::int64_t Uplink::next_step_ms() const {
   if (!connected_) return INT64_MAX;
   if (flight_) return std::max(flight_->send_at_ms, retry_ms_);
   // Without a flight the last step() found nothing to send, or has to pause.
-  return retry_ms_ > stepped_ms_ ? retry_ms_ : INT64_MAX;
+  const std::int64_t next_ms = retry_ms_ > stepped_ms_ ? retry_ms_ : INT64_MAX;
+  return std::min(next_ms, asker_.next_step_ms());
 }
 
 }  // namespace godwit

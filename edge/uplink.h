@@ -21,6 +21,7 @@
 #include "edge/link_meter.h"
 #include "edge/link_settings.h"
 #include "edge/outgoing.h"
+#include "edge/time_asker.h"
 #include "transport/ack.h"
 #include "transport/backoff.h"
 #include "transport/latest.h"
@@ -84,6 +85,7 @@ class Uplink {
  private:
   struct Flight {
     OutgoingFrame frame;
+    std::int64_t first_sent_ms = 0;
     std::int64_t sent_ms = 0;
     std::int64_t send_at_ms = 0;  // when to send (again)
     int sends = 0;
@@ -93,7 +95,6 @@ class Uplink {
   void on_ack(std::string_view payload, Buffer& buffer, std::int64_t now_ms);
   void answer_stored(const Ack& ack, Buffer& buffer, std::int64_t now_ms);
   void answer_need_schema(std::int64_t now_ms);
-  void on_relay_state(const Message& message);
   void publish_birth(Buffer& buffer);
   // false: the link has no room or is gone; try later.
   bool publish_schemas(Buffer& buffer, SchemaId id);
@@ -107,6 +108,7 @@ class Uplink {
   Outgoing outgoing_;
   LinkMeter meter_;
   Backoff resend_;
+  TimeAsker asker_;
   std::optional<Flight> flight_;
   std::set<SchemaId> announced_;  // on this connection
   std::optional<SchemaId> current_schema_;

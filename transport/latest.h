@@ -36,8 +36,8 @@ struct NodeStatus {
 std::string encode_status(const NodeStatus& status);
 Result<NodeStatus> decode_status(std::string_view message);
 
-// What a relay says of itself on `godwit/v1/relay` every few seconds, retained. An agent whose
-// kernel clock is not synchronised takes the time from it, but only when it came live.
+// What a relay says of itself on `godwit/v1/relay` every few seconds, retained. No agent takes the
+// time from it: how long it was under way is not known. Acks carry it better.
 struct RelayState {
   std::string relay{};       // name of the relay that speaks
   std::int64_t wall_ms = 0;  // its clock when it wrote this; 0: it does not trust its own clock

@@ -72,6 +72,7 @@ struct Node {
   std::thread thread;
   bool publish_latest = false;
   std::string listen;
+  std::int64_t boot_began_ms = 0;  // in the machine's boot time
 
   void start(const std::string& boot_id = "boot") {
     AgentSettings settings;
@@ -85,6 +86,11 @@ struct Node {
     settings.http_listen = listen;
     settings.collectors = {{&quick_spec, quick_spec.defaults}, {&slow_spec, slow_spec.defaults}};
     AgentParts parts;
+    parts.clock = [machine = system_clock(), began_ms = boot_began_ms] {
+      TimePoint now = machine();
+      now.boot_ms -= began_ms;
+      return now;
+    };
     parts.clock_synchronised = [] { return true; };
     parts.link = broker.make_link({.client_id = "agent"});
     parts.boot_id = boot_id;
@@ -201,7 +207,10 @@ TEST_CASE("what an earlier life stored and journalled is sent by the next one") 
   node.broker.up();
   node.connect_relay();
   SECTION("in the same boot") { node.start(); }
-  SECTION("after a new boot") { node.start("boot-2"); }
+  SECTION("after a new boot") {
+    node.boot_began_ms = system_clock()().boot_ms;
+    node.start("boot-2");
+  }
   REQUIRE(node.relay_sees([&] { return node.relay->ticks() > before + 5; }));
   node.stop();
   CHECK(node.relay->ticks() == node.truth_ticks());

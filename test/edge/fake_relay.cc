@@ -70,13 +70,24 @@ void FakeRelay::take_frame(const Message& message) {
   if (const Status status = decode_frame(message.payload, frame); !status) {
     throw std::runtime_error(status.error().message);
   }
+  if (frame.columns.empty() && frame.schema == 0) {
+    ++time_questions;
+    if (!mute) {
+      send_ack({.stream = frame.stream,
+                .seq = frame.last_seq(),
+                .verdict = Verdict::need_schema,
+                .schema = frame.schema,
+                .relay_time_ms = relay_clock ? relay_clock() : relay_time_ms});
+    }
+    return;
+  }
   ++frames;
   if (frame.history) ++history_frames;
   if (silent) return;
   Ack ack;
   ack.stream = frame.stream;
   ack.seq = frame.last_seq();
-  ack.relay_time_ms = relay_time_ms;
+  ack.relay_time_ms = relay_clock ? relay_clock() : relay_time_ms;
   const auto found = schemas_.find(node, frame.schema);
   if (!answers.empty()) {
     ack.verdict = answers.front().verdict;

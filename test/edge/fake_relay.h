@@ -34,8 +34,10 @@ class FakeRelay {
 
   // What to answer next instead of `stored`.
   std::deque<Ack> answers;
-  bool silent = false;             // no answers at all
-  std::int64_t relay_time_ms = 0;  // told in acks
+  bool silent = false;             // no answers to readings
+  bool mute = false;               // no answers to questions for the time
+  std::int64_t relay_time_ms = 0;  // told in acks, unless there is a
+  std::function<std::int64_t()> relay_clock;
 
   std::string node;  // that last spoke
   // Series text, then time, then value.
@@ -46,6 +48,7 @@ class FakeRelay {
   std::size_t repeated_ticks = 0;
   std::size_t out_of_order = 0;  // frames that began at or before the last seq and were no repeat
   std::size_t schema_asks = 0;
+  std::size_t time_questions = 0;
   std::size_t cleared_schemas = 0;
   std::vector<NodeStatus> statuses;
   std::map<std::string, std::string> latest;  // topic, payload

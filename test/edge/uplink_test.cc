@@ -239,16 +239,23 @@ TEST_CASE("acks for something else change nothing") {
   CHECK(world.buffer.empty());
 }
 
-TEST_CASE("without a known wall time nothing is sent; the relay's live word helps") {
+TEST_CASE("without a known wall time nothing is sent; the relay's answer to a question helps") {
   World world(false);
   world.wall_offset = 0;  // 1970
+  world.relay.mute = true;
   world.relay.publish_state(y2026 - 9'000'000, true);
   world.start();
   world.add_row(5);
   world.run(500);
+  // Neither an old state nor one that comes live says how long it was under way.
+  world.relay.publish_state(y2026 + world.boot_ms - 9000);
+  world.run(5000);
   CHECK(world.relay.frames == 0);
+  CHECK_FALSE(world.clock.wall_now());
+  world.relay.mute = false;
+  world.relay.relay_clock = [&] { return y2026 + world.boot_ms; };
   world.relay.publish_state(y2026 + world.boot_ms);
-  world.run(200);
+  world.run(1500);
   CHECK(world.relay.frames == 1);
   CHECK(world.uplink.take_clock_change());
   world.wall_offset = y2026;  // what the readings' times must be by

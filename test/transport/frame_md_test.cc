@@ -120,6 +120,12 @@ TEST_CASE("the examples of FRAME.md are what the codecs write and read") {
   CHECK(test::same_bits(decoded, long_frame(root_id)));
   CHECK(encode_frame(long_frame(root_id)).front() == packed.front());
 
+  Frame question;
+  question.stream = 0x1f3a'77c2'90de'4b58;
+  question.seqs = {3};
+  question.times_ms = {0};
+  check_frame(question, take(examples, "question"));
+
   const Ack stored{
       .stream = 0x1f3a'77c2'90de'4b58, .seq = 7203, .relay_time_ms = 1'795'000'003'250};
   const Ack need{.stream = 0x1f3a'77c2'90de'4b58,
