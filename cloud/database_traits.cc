@@ -53,6 +53,7 @@ Result<std::optional<DatabaseTraits>> ask_victoria_metrics(const HttpGet& get) {
   }
   traits.product = "VictoriaMetrics";
   traits.out_of_order_ok = true;
+  traits.order_is_known = true;
   // The cluster's insert nodes do not know how long the storage keeps.
   if (reply->status == 200 && !find_line(flags, "-storageNode=")) {
     traits.retention_ms =
@@ -168,6 +169,7 @@ Result<DatabaseTraits> learn_traits(const HttpGet& get) {
   const auto window = find_line(yaml, "out_of_order_time_window:");
   traits.out_of_order_window_ms = window ? parse_prometheus_duration(*window).value_or(0) : 0;
   traits.out_of_order_ok = traits.out_of_order_window_ms > 0;
+  traits.order_is_known = true;
   return traits;
 }
 

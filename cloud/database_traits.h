@@ -16,6 +16,7 @@ namespace godwit {
 struct DatabaseTraits {
   std::string product{};  // for people, "" when it does not tell
   bool out_of_order_ok = false;
+  bool order_is_known = false;  // false: it did not tell, and out_of_order_ok is a guess
   // How far behind the present it takes samples out of order; 0: any age, or not known.
   std::int64_t out_of_order_window_ms = 0;
   // Older samples vanish although the answer is 2xx; 0: none do, or not known.

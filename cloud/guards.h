@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <span>
 #include <string>
 
 #include "transport/frame.h"
@@ -22,5 +23,9 @@ using DropCounts = std::map<std::string, std::uint64_t>;  // samples by reason
 // into one; a series can hold only one value there, so a second, different one is lost as
 // "same_time". All ticks may go.
 DropCounts drop_unwanted_ticks(Frame& frame, std::int64_t now_wall_ms, const GuardLimits& limits);
+
+// Removes the samples that are older than what their series has, and returns how many: for a
+// database that takes samples only in order. `newest_ms`: by column; not shorter than the columns.
+std::uint64_t drop_late_samples(Frame& frame, std::span<const std::int64_t> newest_ms);
 
 }  // namespace godwit

@@ -30,6 +30,8 @@ struct Arrival {
   std::size_t samples = 0;
   std::size_t bytes = 0;
   DropCounts dropped;  // by the guards
+  SchemaId schema = 0;
+  std::vector<std::int64_t> newest_by_series;  // INT64_MIN: no sample of it
 };
 
 // A payload that cannot even be answered: no seq is known.
@@ -58,23 +60,26 @@ class Ingest {
   using Answer = std::variant<Arrival, Ack, Unanswerable>;
   Answer add_frame(std::string_view node, std::string_view payload, std::int64_t now_wall_ms);
 
-  // The database has it.
-  void stored(const Arrival& arrival) {
-    dedup_.add(arrival.node, arrival.stream, arrival.first_seq, arrival.last_seq);
-  }
+  // The database has it; `whole`: it refused nothing of it.
+  void stored(const Arrival& arrival, bool whole);
 
   // Of frames that come from now on; 0: any age.
   void set_max_age(std::int64_t ms) { options_.guards.max_age_ms = ms; }
 
+  // Whether the database is known to refuse samples older than their series' newest: then they are
+  // left out, as "out_of_order".
+  void set_in_order(bool on) { in_order_ = on; }
+
   [[nodiscard]] const SchemaStore& schemas() const { return schemas_; }
 
  private:
-  Arrival encode(std::string_view node, const Schema& schema);
+  Arrival encode(std::string_view node, const Schema& schema, DropCounts dropped);
 
   IngestOptions options_;
   SchemaStore schemas_;
   LabelCache labels_;
   Dedup dedup_;
+  bool in_order_ = false;
   Frame frame_;  // reused: its memory is
 };
 

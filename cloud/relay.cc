@@ -237,7 +237,7 @@ void Relay::finish(const Arrival& arrival, const UnitOutcome& outcome) {
   }
   counters_.stored_samples += arrival.samples - std::min<std::uint64_t>(arrival.samples, refused);
   counters_.found_stored_samples += outcome.found_stored;
-  ingest_.stored(arrival);
+  ingest_.stored(arrival, refused == 0);
   fleet_.on_stored(arrival.node, arrival.newest_ms);
 
   Ack ack;

@@ -17,6 +17,10 @@ void Relay::watch_database() {
     if (probe_ != nullptr) probe_->ask();
   }
   if (const auto traits = inbox_.take_traits()) learn(*traits);
+  using OutOfOrder = RelaySettings::OutOfOrder;
+  ingest_.set_in_order(settings_.out_of_order == OutOfOrder::no ||
+                       (settings_.out_of_order == OutOfOrder::automatic && traits_are_fresh_ &&
+                        traits_.order_is_known && !traits_.out_of_order_ok));
 }
 
 void Relay::learn(const Result<DatabaseTraits>& traits) {

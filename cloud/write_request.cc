@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <set>
 
 #include <protozero/pbf_writer.hpp>
 #include <protozero/varint.hpp>
@@ -79,34 +80,42 @@ Labels complete_labels(const Series& series, std::string_view node, const Target
 EncodedLabels::EncodedLabels(const std::vector<Series>& series, std::string_view node,
                              const TargetLabels& target) {
   ends_.reserve(series.size());
+  std::set<Labels> seen;
   for (const auto& one : series) {
+    Labels labels = complete_labels(one, node, target);
     protozero::pbf_writer writer(bytes_);
-    for (const auto& [name, value] : complete_labels(one, node, target)) {
+    for (const auto& [name, value] : seen.contains(labels) ? Labels{} : labels) {
       protozero::pbf_writer label(writer, labels_field);
       label.add_string(name_field, name);
       label.add_string(value_field, value);
     }
     ends_.push_back(static_cast<std::uint32_t>(bytes_.size()));
+    seen.insert(std::move(labels));
   }
   bytes_.shrink_to_fit();
 }
 
-const EncodedLabels& LabelCache::find_or_encode(std::string_view node, SchemaId schema,
-                                                const std::vector<Series>& series) {
-  std::string key = concat(schema, "/", node);
-  if (const auto found = by_key_.find(key); found != by_key_.end()) {
-    entries_.splice(entries_.begin(), entries_, found->second);
-    return entries_.front().labels;
-  }
-  entries_.push_front({std::move(key), EncodedLabels(series, node, target_)});
+NodeSeries* LabelCache::find(std::string_view node, SchemaId schema) {
+  const auto found = by_key_.find(concat(schema, "/", node));
+  if (found == by_key_.end()) return nullptr;
+  entries_.splice(entries_.begin(), entries_, found->second);
+  return &entries_.front().series;
+}
+
+NodeSeries& LabelCache::find_or_encode(std::string_view node, SchemaId schema,
+                                       const std::vector<Series>& series) {
+  if (NodeSeries* const known = find(node, schema)) return *known;
+  entries_.push_front({concat(schema, "/", node),
+                       {EncodedLabels(series, node, target_),
+                        std::vector<std::int64_t>(series.size(), INT64_MIN)}});
   by_key_.emplace(entries_.front().key, entries_.begin());
-  bytes_ += entries_.front().labels.memory();
+  bytes_ += entries_.front().series.memory();
   while (bytes_ > max_bytes_ && entries_.size() > 1) {
-    bytes_ -= entries_.back().labels.memory();
+    bytes_ -= entries_.back().series.memory();
     by_key_.erase(entries_.back().key);
     entries_.pop_back();
   }
-  return entries_.front().labels;
+  return entries_.front().series;
 }
 
 std::size_t append_ticks(const Frame& frame, std::size_t begin, std::size_t end,
@@ -119,6 +128,7 @@ std::size_t append_ticks(const Frame& frame, std::size_t begin, std::size_t end,
   constexpr std::size_t head_bytes = 1 + 10;  // field tag and length of a TimeSeries
   std::size_t total = 0;
   for (std::size_t column = 0; column < frame.columns.size(); ++column) {
+    if (labels[column].empty()) continue;
     const double* values = frame.columns[column].data() + begin;
     std::size_t size = 0;
     std::size_t samples = 0;

@@ -36,7 +36,8 @@ struct TargetLabels {
 // The complete label set of one series: sorted bytewise, no name twice, nothing empty.
 Labels complete_labels(const Series& series, std::string_view node, const TargetLabels& target);
 
-// TimeSeries.labels of every column of a schema, ready to be copied.
+// TimeSeries.labels of every column of a schema, ready to be copied. Empty for a series that comes
+// twice: Prometheus would silently drop samples of one of the two.
 class EncodedLabels {
  public:
   EncodedLabels(const std::vector<Series>& series, std::string_view node,
@@ -54,20 +55,30 @@ class EncodedLabels {
   std::vector<std::uint32_t> ends_;
 };
 
-// EncodedLabels by node and schema, least recently used out first. Owner thread only.
+struct NodeSeries {
+  EncodedLabels labels;
+  // Time of the newest sample of each series that this relay has written, INT64_MIN for none.
+  std::vector<std::int64_t> newest_ms;
+
+  [[nodiscard]] std::size_t memory() const { return labels.memory() + newest_ms.capacity() * 8; }
+};
+
+// NodeSeries by node and schema, least recently used out first. Owner thread only.
 class LabelCache {
  public:
   LabelCache(TargetLabels target, std::size_t max_bytes)
       : target_(std::move(target)), max_bytes_(max_bytes) {}
 
   // Valid until the next call.
-  const EncodedLabels& find_or_encode(std::string_view node, SchemaId schema,
-                                      const std::vector<Series>& series);
+  NodeSeries& find_or_encode(std::string_view node, SchemaId schema,
+                             const std::vector<Series>& series);
+  // nullptr when it is not there (any more).
+  NodeSeries* find(std::string_view node, SchemaId schema);
 
  private:
   struct Entry {
     std::string key;
-    EncodedLabels labels;
+    NodeSeries series;
   };
   TargetLabels target_;
   std::size_t max_bytes_;

@@ -46,5 +46,18 @@ TEST_CASE("all of a frame may go") {
   REQUIRE(frame.columns[0].empty());
 }
 
+TEST_CASE("samples behind their series' newest go one by one") {
+  Frame frame;
+  frame.seqs = {1, 2, 3};
+  frame.times_ms = {1000, 2000, 3000};
+  frame.columns = {{1, 2, 3}, {4, absent, 6}, {7, 8, 9}};
+  const std::int64_t newest_ms[] = {2000, 9000, INT64_MIN};
+  REQUIRE(drop_late_samples(frame, newest_ms) == 3);
+  REQUIRE(is_absent(frame.columns[0][0]));
+  REQUIRE(frame.columns[0][1] == 2);  // the same time is not older
+  for (const double value : frame.columns[1]) REQUIRE(is_absent(value));
+  REQUIRE(frame.columns[2] == std::vector<double>{7, 8, 9});
+}
+
 }  // namespace
 }  // namespace godwit

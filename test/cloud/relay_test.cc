@@ -264,6 +264,36 @@ TEST_CASE("nodes are told whether the database takes samples out of order, and h
   REQUIRE((ack && ack->out_of_order_ok && ack->out_of_order_window_ms == 5'400'000));
 }
 
+TEST_CASE("samples older than their series' last are left out before a database without a window") {
+  World w;
+  tell_window(w.database, "0s");
+  RunningRelay relay(w.link("relay"), w.database);
+  REQUIRE(relay.shows("godwit_relay_out_of_order_ok 0"));
+  FakeAgent agent(w.link("n1"), "n1", series);
+  agent.publish_schema();
+  REQUIRE(agent.deliver(agent.frame(1, 10, start_ms))->dropped_samples == 0);
+  // The node's clock stepped back: the times of ticks 6 to 11 again. That of tick 10, with another
+  // value, is the database's to refuse.
+  Frame late = agent.frame(11, 16, start_ms);
+  for (auto& time : late.times_ms) time -= 5000;
+  REQUIRE(agent.deliver(late)->dropped_samples == 15);
+  REQUIRE(relay.shows("godwit_relay_dropped_samples_total{reason=\"out_of_order\"} 12"));
+  REQUIRE(relay.shows("godwit_relay_dropped_samples_total{reason=\"duplicate\"} 3"));
+  REQUIRE(w.database.stored() == 33);
+}
+
+TEST_CASE("a series that a schema has twice is written once") {
+  World w;
+  RunningRelay relay(w.link("relay"), w.database);
+  auto twice = series;
+  twice.push_back(series[0]);
+  FakeAgent agent(w.link("n1"), "n1", twice);
+  agent.publish_schema();
+  REQUIRE(agent.deliver(agent.frame(1, 4, start_ms))->dropped_samples == 4);
+  REQUIRE(relay.shows("godwit_relay_dropped_samples_total{reason=\"same_series\"} 4"));
+  REQUIRE(w.database.stored() == 12);
+}
+
 TEST_CASE("a database that failed has to tell anew what it takes") {
   World w;
   tell_window(w.database, "10m");

@@ -153,14 +153,14 @@ TEST_CASE("halving by time leaves no series without samples") {
 
 TEST_CASE("the label cache finds again what it has and keeps to its bound") {
   LabelCache roomy(target, 1U << 20);
-  REQUIRE(roomy.find_or_encode("n1", 1, three_series).size() == 3);
-  REQUIRE(roomy.find_or_encode("n1", 1, {}).size() == 3);  // found
-  REQUIRE(roomy.find_or_encode("n2", 1, {}).size() == 0);  // another node
-  REQUIRE(roomy.find_or_encode("n1", 2, {}).size() == 0);  // another schema
+  REQUIRE(roomy.find_or_encode("n1", 1, three_series).labels.size() == 3);
+  REQUIRE(roomy.find_or_encode("n1", 1, {}).labels.size() == 3);  // found
+  REQUIRE(roomy.find_or_encode("n2", 1, {}).labels.size() == 0);  // another node
+  REQUIRE(roomy.find_or_encode("n1", 2, {}).labels.size() == 0);  // another schema
   LabelCache narrow(target, 1);
-  REQUIRE(narrow.find_or_encode("n1", 1, three_series).size() == 3);
-  REQUIRE(narrow.find_or_encode("n2", 1, three_series).size() == 3);
-  REQUIRE(narrow.find_or_encode("n1", 1, {}).size() == 0);  // was put out
+  REQUIRE(narrow.find_or_encode("n1", 1, three_series).labels.size() == 3);
+  REQUIRE(narrow.find_or_encode("n2", 1, three_series).labels.size() == 3);
+  REQUIRE(narrow.find_or_encode("n1", 1, {}).labels.size() == 0);  // was put out
 }
 
 }  // namespace
