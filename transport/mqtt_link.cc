@@ -48,7 +48,7 @@ class Core {
   void run(const Link::Handler& handler);
 
   // Any thread.
-  Status publish(Outgoing&& message);
+  Status publish(OutboundMessage&& message);
   void subscribe(Subscription&& subscription);
   void ask_to_stop(std::int64_t drain_ms);
   // True when run() is at its end.
@@ -225,7 +225,7 @@ void Core::silence() {
   silenced_ = true;
 }
 
-Status Core::publish(Outgoing&& message) {
+Status Core::publish(OutboundMessage&& message) {
   bool was_empty = false;
   Status status = outbox_.push(std::move(message), was_empty);
   if (was_empty) wake_.raise();

@@ -6,7 +6,7 @@
 
 namespace godwit {
 
-Status MqttOutbox::push(Outgoing&& message, bool& was_empty) {
+Status MqttOutbox::push(OutboundMessage&& message, bool& was_empty) {
   const std::lock_guard lock(mutex_);
   if (sealed_) return Error{ErrorCode::unavailable, "the link is stopped"};
   if (!stats_.connected) return Error{ErrorCode::unavailable, "not connected to the MQTT broker"};
@@ -42,10 +42,10 @@ void MqttOutbox::seal() {
   sealed_ = true;
 }
 
-std::optional<Outgoing> MqttOutbox::pop() {
+std::optional<OutboundMessage> MqttOutbox::pop() {
   const std::lock_guard lock(mutex_);
   if (queue_.empty()) return std::nullopt;
-  Outgoing message = std::move(queue_.front());
+  OutboundMessage message = std::move(queue_.front());
   queue_.pop_front();
   ++unconfirmed_;
   ++stats_.sent_messages;

@@ -14,7 +14,7 @@
 
 namespace godwit {
 
-struct Outgoing {
+struct OutboundMessage {
   std::string topic;
   std::string payload;
   Qos qos = Qos::at_most_once;
@@ -27,7 +27,7 @@ class MqttOutbox {
   explicit MqttOutbox(std::size_t max_in_flight) : max_in_flight_(max_in_flight) {}
 
   // Errors as Link::publish. `was_empty` tells that the link's thread may be asleep.
-  Status push(Outgoing&& message, bool& was_empty);
+  Status push(OutboundMessage&& message, bool& was_empty);
 
   // A connection is up; the broker takes messages of up to `max_bytes`.
   void open(std::size_t max_bytes);
@@ -37,7 +37,7 @@ class MqttOutbox {
   void seal();
 
   // The next message to hand to the library; it stays in flight until confirm().
-  std::optional<Outgoing> pop();
+  std::optional<OutboundMessage> pop();
   void confirm();
   [[nodiscard]] bool idle() const;  // nothing queued, nothing unconfirmed
 
@@ -51,7 +51,7 @@ class MqttOutbox {
   const std::size_t max_in_flight_;
   mutable std::mutex mutex_;
   // State below is protected by mutex_.
-  std::deque<Outgoing> queue_;
+  std::deque<OutboundMessage> queue_;
   std::size_t unconfirmed_ = 0;  // handed out by pop(), not confirmed
   std::size_t max_bytes_ = 0;
   bool sealed_ = false;

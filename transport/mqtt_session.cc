@@ -220,7 +220,7 @@ int MqttSession::read_packets() {
   return MOSQ_ERR_SUCCESS;
 }
 
-Status MqttSession::publish(const Outgoing& message) {
+Status MqttSession::publish(const OutboundMessage& message) {
   const int rc = mosquitto_publish(client_, nullptr, message.topic.c_str(),
                                    static_cast<int>(message.payload.size()), message.payload.data(),
                                    static_cast<int>(message.qos), message.retain);

@@ -63,7 +63,7 @@ class MqttSession {
   // Why the time for connecting was not enough.
   [[nodiscard]] std::string describe_timeout() const;
 
-  Status publish(const Outgoing& message);
+  Status publish(const OutboundMessage& message);
   Status subscribe(const Subscription& subscription);
   // Queues DISCONNECT; fd() becomes -1 when it is written.
   void disconnect();

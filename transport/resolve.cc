@@ -4,11 +4,20 @@
 #include <memory>
 
 #include <netdb.h>
+#include <nss.h>
 #include <sys/socket.h>
 
 #include "transport/text.h"
 
 namespace godwit {
+
+#ifdef GODWIT_STATIC
+namespace {
+// A static program has "files" and "dns" in itself. Any other source that the host's nsswitch.conf
+// names would be loaded as a library of the host's own glibc, which is another than ours.
+const int own_resolver = __nss_configure_lookup("hosts", "files dns");
+}  // namespace
+#endif
 
 Result<std::vector<Address>> resolve(const std::string& host) {
   addrinfo hints{};
