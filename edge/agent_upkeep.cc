@@ -10,6 +10,7 @@ namespace godwit {
 namespace {
 
 constexpr std::int64_t expire_interval_ms = 60'000;
+constexpr int max_expired_rows = 200;  // per turn
 constexpr std::int64_t show_interval_ms = 1000;
 // In turns of show(): a relay speaks at least every 10 s.
 constexpr int undated_patience_turns = 15;
@@ -59,18 +60,20 @@ void Agent::store_clock() {
   if (!status) log::warning("buffer", status.error().message);
 }
 
+// A few rows at a time, so that a node that was off for months goes on sampling meanwhile.
 void Agent::expire(std::int64_t now_ms) {
   expire_due_ms_ = now_ms + expire_interval_ms;
   gatherer_.forget_old_schemas();
   const auto wall_now = clock_.wall_now();
-  if (!wall_now || (uplink_ && !uplink_->idle())) return;
-  for (;;) {
-    const auto oldest = buffer().oldest();
+  if (!wall_now) return;
+  for (int rows = 0; rows < max_expired_rows; ++rows) {
+    const auto oldest = buffer().oldest_not_pinned();
     if (!oldest || !*oldest) return;
     const auto at = clock_.wall_ms((*oldest)->boot_id, (*oldest)->last_boot_ms);
     if (!at || *wall_now - *at <= settings_.max_age_ms) return;
     if (!buffer().drop_oldest("age")) return;
   }
+  expire_due_ms_ = now_ms + 1000;
 }
 
 std::uint64_t Agent::delivered_seq() {

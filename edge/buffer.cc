@@ -10,18 +10,20 @@
 namespace godwit {
 namespace {
 
-constexpr std::int64_t format_version = 1;
+constexpr std::int64_t format_version = 2;
 constexpr std::int64_t application_id = 0x676f6477;  // "godw"
 constexpr std::uint64_t check_whole_file_below = 32U << 20;
 constexpr std::uint64_t max_unwritten_rows = 256;
 constexpr std::string_view dropped_prefix = "dropped:";  // of keys in `state`
+constexpr std::string_view dropped_samples_prefix = "dropped_samples:";
 constexpr std::string_view dead_prefix = "dead:";
 
 constexpr const char* tables = R"(
 CREATE TABLE state(key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE frames(last_seq INTEGER PRIMARY KEY, first_seq INTEGER NOT NULL,
   boot INTEGER NOT NULL, first_boot_ms INTEGER NOT NULL, last_boot_ms INTEGER NOT NULL,
-  schema INTEGER NOT NULL, ticks INTEGER NOT NULL, bytes BLOB NOT NULL);
+  schema INTEGER NOT NULL, ticks INTEGER NOT NULL, bytes BLOB NOT NULL,
+  level INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE boots(id INTEGER PRIMARY KEY, boot_id TEXT NOT NULL UNIQUE, offset_ms INTEGER,
   quality INTEGER NOT NULL);
 CREATE TABLE schemas(id INTEGER PRIMARY KEY, parent INTEGER, message BLOB NOT NULL);
@@ -29,26 +31,21 @@ CREATE TABLE dead(last_seq INTEGER PRIMARY KEY, reason TEXT NOT NULL, schema INT
   ticks INTEGER NOT NULL, bytes BLOB NOT NULL);
 )";
 
-constexpr std::string_view row_columns =
-    "f.last_seq, f.first_seq, b.boot_id, f.first_boot_ms, f.last_boot_ms, f.schema, f.ticks";
+// Format 1 had no levels.
+constexpr const char* upgrade_1 =
+    "BEGIN; ALTER TABLE frames ADD COLUMN level INTEGER NOT NULL DEFAULT 0;"
+    "PRAGMA user_version=2; COMMIT";
+
+// Of the WAL, before it is moved into the file. The file's own bound leaves room for twice that.
+std::uint64_t wal_pages(const BufferLimits& limits) {
+  return std::clamp<std::uint64_t>(limits.max_bytes / 4096 / 16, 16, 512);
+}
 
 std::uint64_t random_epoch() {
   std::random_device device;
   std::uint64_t epoch = 0;
   while (epoch == 0) epoch = static_cast<std::uint64_t>(device()) << 32 | device();
   return epoch;
-}
-
-StoredFrame read_row(const SqliteStatement& row) {
-  StoredFrame frame;
-  frame.last_seq = row.number(0);
-  frame.first_seq = row.number(1);
-  frame.boot_id = row.bytes(2);
-  frame.first_boot_ms = row.integer(3);
-  frame.last_boot_ms = row.integer(4);
-  frame.schema = row.number(5);
-  frame.ticks = row.number(6);
-  return frame;
 }
 
 }  // namespace
@@ -84,9 +81,9 @@ Result<Buffer> Buffer::prepare(Sqlite db, std::string path, const BufferLimits& 
                                bool in_memory) {
   Buffer buffer(std::move(db), std::move(path), limits, in_memory);
   Status status = buffer.db_.execute(
-      "PRAGMA page_size=4096; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
-      "PRAGMA wal_autocheckpoint=512; PRAGMA journal_size_limit=4194304;"
-      "PRAGMA cache_size=-256; PRAGMA temp_store=MEMORY");
+      concat("PRAGMA page_size=4096; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
+             "PRAGMA cache_size=-256; PRAGMA temp_store=MEMORY; PRAGMA wal_autocheckpoint=",
+             wal_pages(limits), "; PRAGMA journal_size_limit=", wal_pages(limits) * 8192));
   if (!status) return status.error();
   const auto version = buffer.db_.query_integer("PRAGMA user_version");
   if (!version) return version.error();
@@ -96,6 +93,7 @@ Result<Buffer> Buffer::prepare(Sqlite db, std::string path, const BufferLimits& 
                                             "); install that version again or move the file away")};
   }
   if (*version == 0) status = buffer.create_tables();
+  if (*version == 1) status = buffer.db_.execute(upgrade_1);
   if (!status) return status.error();
   if (status = buffer.load(); !status) return status.error();
   return buffer;
@@ -141,7 +139,10 @@ Status Buffer::load() {
     if (key == "last_seq") last_seq_ = value;
     if (key == "released") released_ = deleted_ = value;
     if (key.starts_with(dropped_prefix)) {
-      stats_.dropped_ticks[std::string(key.substr(dropped_prefix.size()))] = value;
+      stats_.lost[std::string(key.substr(dropped_prefix.size()))].ticks = value;
+    }
+    if (key.starts_with(dropped_samples_prefix)) {
+      stats_.lost[std::string(key.substr(dropped_samples_prefix.size()))].samples = value;
     }
     if (key.starts_with(dead_prefix)) {
       stats_.dead_by_reason[std::string(key.substr(dead_prefix.size()))] = value;
@@ -149,17 +150,21 @@ Status Buffer::load() {
     }
   }
   if (epoch_ == 0) return Error{ErrorCode::corrupt, "has no stream id"};
-  auto sums = db_.prepare(
-      "SELECT count(*), total(ticks), total(length(bytes)), max(last_seq) FROM frames "
-      "WHERE last_seq > ?");
-  if (!sums) return sums.error();
-  const auto row = sums->bind(released_).step();
-  if (!row) return row.error();
-  stats_.rows = sums->number(0);
-  stats_.ticks = sums->number(1);
-  stats_.bytes = sums->number(2);
-  last_seq_ = std::max(last_seq_, sums->number(3));
-  return {};
+  auto rows = db_.prepare(
+      "SELECT level, count(*), total(ticks), total(length(bytes)), max(last_seq) FROM frames "
+      "WHERE last_seq > ? GROUP BY level");
+  if (!rows) return rows.error();
+  rows->bind(released_);
+  for (;;) {
+    const auto more = rows->step();
+    if (!more) return more.error();
+    if (!*more) return {};
+    const std::size_t level = std::min<std::uint64_t>(rows->number(0), max_row_level);
+    add(level, {rows->number(1), rows->number(2), rows->number(3)});
+    last_seq_ = std::max(last_seq_, rows->number(4));
+    // What is thinned more is older.
+    for (std::size_t l = 0; l < level; ++l) searched_[l] = std::max(searched_[l], rows->number(4));
+  }
 }
 
 Result<std::uint64_t> Buffer::used_bytes() {
@@ -170,10 +175,25 @@ Result<std::uint64_t> Buffer::used_bytes() {
   return static_cast<std::uint64_t>(*pages - *unused) * 4096;
 }
 
-void Buffer::forget(std::uint64_t rows, std::uint64_t ticks, std::uint64_t bytes) {
-  stats_.rows -= std::min(rows, stats_.rows);
-  stats_.ticks -= std::min(ticks, stats_.ticks);
-  stats_.bytes -= std::min(bytes, stats_.bytes);
+std::uint64_t Buffer::page_limit() const {
+  const std::uint64_t wal = in_memory_ ? 0 : 2 * wal_pages(limits_) * 4096;
+  return limits_.max_bytes - std::min(limits_.max_bytes / 2, wal);
+}
+
+void Buffer::add(std::size_t level, const RowSums& sums) {
+  for (RowSums* const to : {static_cast<RowSums*>(&stats_), &stats_.levels[level]}) {
+    to->rows += sums.rows;
+    to->ticks += sums.ticks;
+    to->bytes += sums.bytes;
+  }
+}
+
+void Buffer::forget(std::size_t level, const RowSums& sums) {
+  for (RowSums* const from : {static_cast<RowSums*>(&stats_), &stats_.levels[level]}) {
+    from->rows -= std::min(sums.rows, from->rows);
+    from->ticks -= std::min(sums.ticks, from->ticks);
+    from->bytes -= std::min(sums.bytes, from->bytes);
+  }
 }
 
 // NORMAL leaves a commit in the page cache, FULL syncs the WAL and with it all earlier commits.
@@ -197,86 +217,56 @@ Status Buffer::delete_released() {
 
 Status Buffer::append(const StoredFrame& row) {
   assert(row.first_seq > last_seq_ && row.last_seq >= row.first_seq);
-  if (Status status = make_room(); !status) return status;
   if (Status status = choose_sync(row.last_boot_ms); !status) return status;
-  SqliteTransaction transaction(db_);
-  if (Status status = transaction.begin(); !status) return status;
-  const auto boot = boot_key(row.boot_id);
-  if (!boot) return boot.error();
-  if (Status status = delete_released(); !status) return status;
-  auto insert = db_.prepare(
-      "INSERT INTO frames(last_seq, first_seq, boot, first_boot_ms, last_boot_ms, schema, ticks, "
-      "bytes) VALUES(?, ?, ?, ?, ?, ?, ?, ?)");
-  if (!insert) return insert.error();
-  insert->bind(row.last_seq).bind(row.first_seq).bind(*boot).bind(row.first_boot_ms);
-  insert->bind(row.last_boot_ms).bind(row.schema).bind(row.ticks).bind_blob(row.bytes);
-  if (Status status = insert->run(); !status) return status;
-  if (Status status = transaction.commit(); !status) return status;
-  boot_keys_[row.boot_id] = *boot;
+  const BufferStats stats_before = stats_;
+  const auto searched_before = searched_;
+  if (Status status = append_in_transaction(row); !status) {
+    stats_ = stats_before;
+    searched_ = searched_before;
+    return status;
+  }
   deleted_ = released_;
   unwritten_rows_ = 0;
   last_seq_ = row.last_seq;
   if (full_sync_) synced_boot_ms_ = row.last_boot_ms;
-  stats_.rows += 1;
-  stats_.ticks += row.ticks;
-  stats_.bytes += row.bytes.size();
   return {};
 }
 
-// The place where a later version thins old rows before it drops any.
-Status Buffer::make_room() {
-  for (;;) {
-    const auto used = used_bytes();
-    if (!used) return used.error();
-    if (*used <= limits_.max_bytes || stats_.rows == 0) return {};
-    if (Status status = drop_oldest("full"); !status) return status;
-  }
+Status Buffer::append_in_transaction(const StoredFrame& row) {
+  SqliteTransaction transaction(db_);
+  if (Status status = transaction.begin(); !status) return status;
+  if (Status status = delete_released(); !status) return status;
+  if (Status status = make_room(row.bytes.size()); !status) return status;
+  const auto boot = boot_key(row.boot_id);
+  if (!boot) return boot.error();
+  if (Status status = insert_row(row, *boot); !status) return status;
+  if (Status status = transaction.commit(); !status) return status;
+  boot_keys_[row.boot_id] = *boot;
+  return {};
 }
 
-Result<std::vector<StoredFrame>> Buffer::peek(std::uint64_t after, std::uint64_t max_bytes,
-                                              std::uint64_t max_ticks) {
-  auto select = db_.prepare(concat("SELECT ", row_columns,
-                                   ", f.bytes FROM frames f JOIN boots b ON b.id = f.boot "
-                                   "WHERE f.last_seq > ? ORDER BY f.last_seq"));
-  if (!select) return select.error();
-  select->bind(std::max(after, released_));
-  std::vector<StoredFrame> rows;
-  std::uint64_t bytes = 0;
-  std::uint64_t ticks = 0;
-  for (;;) {
-    const auto more = select->step();
-    if (!more) return more.error();
-    if (!*more) return rows;
-    bytes += select->bytes(7).size();
-    ticks += select->number(6);
-    if (!rows.empty() && (bytes > max_bytes || ticks > max_ticks)) return rows;
-    rows.push_back(read_row(*select));
-    rows.back().bytes = select->bytes(7);
-  }
-}
-
-Result<std::optional<StoredFrame>> Buffer::oldest() {
-  auto select = db_.prepare(concat("SELECT ", row_columns,
-                                   " FROM frames f JOIN boots b ON b.id = f.boot "
-                                   "WHERE f.last_seq > ? ORDER BY f.last_seq LIMIT 1"));
-  if (!select) return select.error();
-  const auto row = select->bind(released_).step();
-  if (!row) return row.error();
-  if (!*row) return std::optional<StoredFrame>{};
-  return std::optional(read_row(*select));
+Status Buffer::insert_row(const StoredFrame& row, std::int64_t boot) {
+  auto insert = db_.prepare(
+      "INSERT INTO frames(last_seq, first_seq, boot, first_boot_ms, last_boot_ms, schema, ticks, "
+      "bytes, level) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)");
+  if (!insert) return insert.error();
+  insert->bind(row.last_seq).bind(row.first_seq).bind(boot).bind(row.first_boot_ms);
+  insert->bind(row.last_boot_ms).bind(row.schema).bind(row.ticks).bind_blob(row.bytes);
+  insert->bind(static_cast<std::uint64_t>(row.level));
+  if (Status status = insert->run(); !status) return status;
+  add(row.level, {1, row.ticks, row.bytes.size()});
+  return {};
 }
 
 Status Buffer::release(std::uint64_t seq) {
   if (seq <= released_) return {};
-  auto sums = db_.prepare(
-      "SELECT count(*), total(ticks), total(length(bytes)) FROM frames "
-      "WHERE last_seq > ? AND last_seq <= ?");
-  if (!sums) return sums.error();
-  const auto row = sums->bind(released_).bind(seq).step();
-  if (!row) return row.error();
+  const auto gone = sums("last_seq > ? AND last_seq <= ?", released_, seq);
+  if (!gone) return gone.error();
   released_ = std::min(seq, last_seq_);
-  unwritten_rows_ += sums->number(0);
-  forget(sums->number(0), sums->number(1), sums->number(2));
+  for (std::size_t level = 0; level < gone->size(); ++level) {
+    unwritten_rows_ += (*gone)[level].rows;
+    forget(level, (*gone)[level]);
+  }
   if (unwritten_rows_ < max_unwritten_rows) return {};
   return flush();
 }

@@ -2,9 +2,10 @@
 // and promises: BUFFER.md. Owner thread only. Concrete on purpose: tests use a real file.
 //
 // A row's bytes are an encoded frame (transport/frame.h) whose times are CLOCK_BOOTTIME
-// milliseconds of the boot that the row names; the buffer never looks into them.
+// milliseconds of the boot that the row names; the buffer looks into them only to make room.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -15,13 +16,14 @@
 
 #include "edge/losses.h"
 #include "edge/sqlite.h"
+#include "transport/frame.h"
 #include "transport/result.h"
 #include "transport/schema.h"
 
 namespace godwit {
 
 struct BufferLimits {
-  std::uint64_t max_bytes = 512U << 20;    // pages in use of the file
+  std::uint64_t max_bytes = 512U << 20;    // of the file and its WAL
   std::int64_t sync_interval_ms = 10'000;  // 0: every commit is synced to the disk
   LossWitness on_loss{};                   // may be empty; then no row is decoded for it
 };
@@ -34,8 +36,16 @@ struct StoredFrame {
   std::int64_t last_boot_ms = 0;
   SchemaId schema = 0;
   std::uint64_t ticks = 0;
+  std::size_t level = 0;  // see below
   std::string bytes;
 };
+
+// What was done to a row when room was needed. 0: as stored. 1: merged with its neighbours. From 2
+// on: thinned to about every 2nd, 4th, ... 64th tick.
+inline constexpr std::size_t max_row_level = 7;
+constexpr std::uint64_t keep_every(std::size_t level) {
+  return level < 2 ? 1 : std::uint64_t{1} << (level - 1);
+}
 
 // What is known of the wall clock of one boot (see boot_clock.h).
 struct BootRecord {
@@ -44,13 +54,17 @@ struct BootRecord {
   int quality = 0;                        // BootClock::Quality
 };
 
-struct BufferStats {
+struct RowSums {
   std::uint64_t rows = 0;
   std::uint64_t ticks = 0;
-  std::uint64_t bytes = 0;       // of the frames
-  std::uint64_t file_bytes = 0;  // pages in use
+  std::uint64_t bytes = 0;  // of the frames
+};
+
+struct BufferStats : RowSums {
+  std::array<RowSums, max_row_level + 1> levels{};  // the same, by level
+  std::uint64_t file_bytes = 0;                     // pages in use
   std::uint64_t dead_ticks = 0;  // refused for good; the last ones lie in the dead-letter table
-  std::map<std::string, std::uint64_t> dropped_ticks;  // by reason, since the file was born
+  std::map<std::string, LossCount> lost;  // by reason of losses.h, since the file was born
   std::map<std::string, std::uint64_t> dead_by_reason;
 };
 
@@ -73,8 +87,9 @@ class Buffer {
   // its seqs must not come again with other readings, which the relay would take for repeats.
   void skip_seqs(std::uint64_t count) { last_seq_ += count; }
 
-  // Stores a row in one commit, together with everything released since the last one. When the
-  // bound is reached the oldest rows go first, counted as "full". On failure nothing changed.
+  // Stores a row in one commit, together with everything released since the last one. Near the
+  // bound some old rows are merged, thinned or dropped in the same commit: a little with each
+  // append, counted as "thinned" and "full". On failure nothing changed.
   // `row.first_seq` must be above last_seq() (assert).
   Status append(const StoredFrame& row);
 
@@ -88,14 +103,18 @@ class Buffer {
   Status release(std::uint64_t seq);
   // Rows from first to last will never be accepted: moved to the bounded dead-letter table.
   Status reject(std::uint64_t first, std::uint64_t last, std::string_view reason);
-  // Deletes the oldest waiting row and counts its ticks under `reason`.
+  // The rows of these seqs are on their way under the frame's own bytes: they are neither merged
+  // nor thinned nor dropped until they are released, rejected, or others are pinned.
+  void pin(std::uint64_t first, std::uint64_t last);
+  // Deletes the oldest waiting row that is not pinned and counts its ticks under `reason`.
   Status drop_oldest(std::string_view reason);
-  // Counts ticks that never reached a row.
-  Status count_dropped(std::uint64_t ticks, std::string_view reason);
+  // Counts what never reached a row.
+  Status count_dropped(std::uint64_t ticks, std::string_view reason, std::uint64_t samples = 0);
   // For losses that the buffer does not see itself.
   void tell_loss(std::string_view reason, const std::vector<std::uint64_t>& seqs) const;
   // Oldest waiting row without its bytes.
   Result<std::optional<StoredFrame>> oldest();
+  Result<std::optional<StoredFrame>> oldest_not_pinned();
   // Makes releases lasting, syncs, and moves the WAL into the file. For a clean end.
   Status flush();
 
@@ -106,6 +125,8 @@ class Buffer {
     std::string message;
   };
   Result<std::optional<StoredSchema>> schema(SchemaId id);
+  // The series of `child` are those of `ancestor` and maybe more behind them.
+  bool extends(SchemaId child, SchemaId ancestor);
   // Deletes the schemas that no waiting row and not `kept` needs; their ids.
   Result<std::vector<SchemaId>> drop_unused_schemas(std::optional<SchemaId> kept);
 
@@ -117,6 +138,13 @@ class Buffer {
   [[nodiscard]] BufferStats stats();
 
  private:
+  struct Run;
+  using Levels = std::array<RowSums, max_row_level + 1>;
+  static constexpr std::string_view row_columns =
+      "f.last_seq, f.first_seq, b.boot_id, f.first_boot_ms, f.last_boot_ms, f.schema, f.ticks, "
+      "f.level";
+  static constexpr int row_bytes_column = 8;  // where `f.bytes` stands behind row_columns
+
   Buffer(Sqlite db, std::string path, const BufferLimits& limits, bool in_memory)
       : db_(std::move(db)), path_(std::move(path)), limits_(limits), in_memory_(in_memory) {}
   static Result<Buffer> prepare(Sqlite db, std::string path, const BufferLimits& limits,
@@ -124,14 +152,29 @@ class Buffer {
   Status create_tables();
   Status load();
   Status delete_released();
-  Status make_room();
+  static StoredFrame read_row(const SqliteStatement& row);
+  Status append_in_transaction(const StoredFrame& row);
+  Status insert_row(const StoredFrame& row, std::int64_t boot);
+  [[nodiscard]] std::uint64_t page_limit() const;
+  Status make_room(std::uint64_t bytes);
+  Result<bool> merge_some();
+  Result<bool> merge_oldest(std::size_t level);
+  Result<Run> read_run(std::size_t level);
+  bool join(Run& run, const StoredFrame& row, std::size_t max_values);
+  Status thin(Frame& frame);
+  std::vector<bool> lasting_series(SchemaId id);
+  Result<bool> drop_row(std::string_view reason);
+  [[nodiscard]] bool is_pinned(const StoredFrame& row) const;
   Status choose_sync(std::int64_t boot_ms);
   Result<std::int64_t> boot_key(const std::string& boot_id);
   Status tell_rows_lost(std::uint64_t first, std::uint64_t last, std::string_view reason);
   Status add_to_state(std::string_view prefix, std::string_view reason, std::uint64_t ticks);
   Status set_state(std::string_view key, std::uint64_t value);
   Result<std::uint64_t> used_bytes();
-  void forget(std::uint64_t rows, std::uint64_t ticks, std::uint64_t bytes);
+  void add(std::size_t level, const RowSums& sums);
+  void forget(std::size_t level, const RowSums& sums);
+  // Of the rows that `where` tells by two seqs.
+  Result<Levels> sums(std::string_view where, std::uint64_t first, std::uint64_t last);
 
   Sqlite db_;
   std::string path_;
@@ -139,9 +182,13 @@ class Buffer {
   bool in_memory_;
   std::uint64_t epoch_ = 0;
   std::uint64_t last_seq_ = 0;
-  std::uint64_t released_ = 0;                  // rows up to here are delivered
-  std::uint64_t deleted_ = 0;                   // rows up to here are gone from the file
-  std::uint64_t unwritten_rows_ = 0;            // released, still in the file
+  std::uint64_t released_ = 0;        // rows up to here are delivered
+  std::uint64_t deleted_ = 0;         // rows up to here are gone from the file
+  std::uint64_t unwritten_rows_ = 0;  // released, still in the file
+  std::uint64_t pinned_first_ = 0;    // none while above pinned_last_
+  std::uint64_t pinned_last_ = 0;
+  // Up to these seqs no row of the level is left, unless it was copied from another buffer.
+  std::array<std::uint64_t, max_row_level + 1> searched_{};
   std::optional<std::int64_t> synced_boot_ms_;  // tick time of the last synced commit
   bool full_sync_ = false;
   std::map<std::string, std::int64_t> boot_keys_;

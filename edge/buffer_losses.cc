@@ -1,6 +1,7 @@
 // What Buffer gives up: rows dropped or refused for good, counted by reason in the file.
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 #include "edge/buffer.h"
 #include "transport/frame.h"
@@ -10,7 +11,9 @@ namespace godwit {
 namespace {
 
 constexpr std::uint64_t max_dead_rows = 256;
+constexpr std::uint64_t max_dead_share = 16;  // at most 1/16 of the buffer
 constexpr std::string_view dropped_prefix = "dropped:";
+constexpr std::string_view dropped_samples_prefix = "dropped_samples:";
 constexpr std::string_view dead_prefix = "dead:";
 
 }  // namespace
@@ -52,13 +55,8 @@ Status Buffer::add_to_state(std::string_view prefix, std::string_view reason, st
 Status Buffer::reject(std::uint64_t first, std::uint64_t last, std::string_view reason) {
   SqliteTransaction transaction(db_);
   if (Status status = transaction.begin(); !status) return status;
-  auto sums = db_.prepare(
-      "SELECT count(*), total(ticks), total(length(bytes)) FROM frames "
-      "WHERE last_seq >= ? AND last_seq <= ?");
-  if (!sums) return sums.error();
-  const auto row = sums->bind(first).bind(last).step();
-  if (!row) return row.error();
-  const std::uint64_t ticks = sums->number(1);
+  const auto gone = sums("last_seq >= ? AND last_seq <= ?", first, last);
+  if (!gone) return gone.error();
   if (Status status = tell_rows_lost(first, last, reason); !status) return status;
   auto move = db_.prepare(
       "INSERT OR REPLACE INTO dead(last_seq, reason, schema, ticks, bytes) "
@@ -68,48 +66,90 @@ Status Buffer::reject(std::uint64_t first, std::uint64_t last, std::string_view 
   auto erase = db_.prepare("DELETE FROM frames WHERE last_seq >= ? AND last_seq <= ?");
   if (!erase) return erase.error();
   if (Status status = erase->bind(first).bind(last).run(); !status) return status;
-  if (Status status = db_.execute(
-          concat("DELETE FROM dead WHERE last_seq NOT IN (SELECT last_seq FROM dead ORDER BY "
-                 "last_seq DESC LIMIT ",
-                 max_dead_rows, ")"));
-      !status) {
-    return status;
-  }
+  auto bound = db_.prepare(
+      "DELETE FROM dead WHERE last_seq IN (SELECT last_seq FROM (SELECT last_seq, count(*) OVER "
+      "newer AS rows, sum(length(bytes)) OVER newer AS bytes FROM dead WINDOW newer AS (ORDER BY "
+      "last_seq DESC)) WHERE rows > ? OR bytes > ?)");
+  if (!bound) return bound.error();
+  bound->bind(max_dead_rows).bind(limits_.max_bytes / max_dead_share);
+  if (Status status = bound->run(); !status) return status;
+  std::uint64_t ticks = 0;
+  for (const auto& level : *gone) ticks += level.ticks;
   if (Status status = add_to_state(dead_prefix, reason, ticks); !status) return status;
   if (Status status = set_state("last_seq", last_seq_); !status) return status;
   if (Status status = transaction.commit(); !status) return status;
   stats_.dead_ticks += ticks;
   stats_.dead_by_reason[std::string(reason)] += ticks;
-  forget(sums->number(0), ticks, sums->number(2));
+  for (std::size_t level = 0; level < gone->size(); ++level) forget(level, (*gone)[level]);
+  if (pinned_first_ <= last && pinned_last_ >= first) pin(1, 0);
   return {};
+}
+
+void Buffer::pin(std::uint64_t first, std::uint64_t last) {
+  pinned_first_ = first;
+  pinned_last_ = last;
+}
+
+bool Buffer::is_pinned(const StoredFrame& row) const {
+  return row.last_seq >= pinned_first_ && row.first_seq <= pinned_last_;
+}
+
+Result<std::optional<StoredFrame>> Buffer::oldest_not_pinned() {
+  auto select = db_.prepare(concat("SELECT ", row_columns,
+                                   " FROM frames f JOIN boots b ON b.id = f.boot "
+                                   "WHERE f.last_seq > ? ORDER BY f.last_seq"));
+  if (!select) return select.error();
+  select->bind(released_);
+  for (;;) {
+    const auto more = select->step();
+    if (!more) return more.error();
+    if (!*more) return std::optional<StoredFrame>{};
+    StoredFrame row = read_row(*select);
+    if (!is_pinned(row)) return std::optional(std::move(row));
+  }
+}
+
+// Within a transaction. false: every row is pinned.
+Result<bool> Buffer::drop_row(std::string_view reason) {
+  const auto head = oldest_not_pinned();
+  if (!head) return head.error();
+  if (!*head) return false;
+  const StoredFrame& row = **head;
+  if (Status s = tell_rows_lost(row.last_seq, row.last_seq, reason); !s) return s.error();
+  auto bytes = db_.prepare("SELECT bytes FROM frames WHERE last_seq = ?");
+  if (!bytes) return bytes.error();
+  if (const auto found = bytes->bind(row.last_seq).step(); !found) return found.error();
+  Frame frame;
+  const std::size_t samples = decode_frame(bytes->bytes(0), frame) ? frame.samples() : 0;
+  forget(row.level, {1, row.ticks, bytes->bytes(0).size()});
+  auto erase = db_.prepare("DELETE FROM frames WHERE last_seq = ?");
+  if (!erase) return erase.error();
+  if (Status s = erase->bind(row.last_seq).run(); !s) return s.error();
+  if (Status s = count_dropped(row.ticks, reason, samples); !s) return s.error();
+  return true;
 }
 
 Status Buffer::drop_oldest(std::string_view reason) {
-  const auto head = oldest();
-  if (!head) return head.error();
-  if (!*head) return {};
-  const StoredFrame& row = **head;
-  if (Status s = tell_rows_lost(row.last_seq, row.last_seq, reason); !s) return s;
-  SqliteTransaction transaction(db_);
-  if (Status status = transaction.begin(); !status) return status;
-  auto size = db_.prepare("SELECT length(bytes) FROM frames WHERE last_seq = ?");
-  if (!size) return size.error();
-  if (const auto found = size->bind(row.last_seq).step(); !found) return found.error();
-  const std::uint64_t bytes = size->number(0);
-  auto erase = db_.prepare("DELETE FROM frames WHERE last_seq <= ?");
-  if (!erase) return erase.error();
-  if (Status status = erase->bind(row.last_seq).run(); !status) return status;
-  if (Status s = add_to_state(dropped_prefix, reason, row.ticks); !s) return s;
-  if (Status status = set_state("last_seq", last_seq_); !status) return status;
-  if (Status status = transaction.commit(); !status) return status;
-  stats_.dropped_ticks[std::string(reason)] += row.ticks;
-  forget(1, row.ticks, bytes);
-  return {};
+  const BufferStats before = stats_;
+  const Status status = [&]() -> Status {
+    SqliteTransaction transaction(db_);
+    if (Status s = transaction.begin(); !s) return s;
+    const auto dropped = drop_row(reason);
+    if (!dropped) return dropped.error();
+    if (Status s = set_state("last_seq", last_seq_); !s) return s;
+    return transaction.commit();
+  }();
+  if (!status) stats_ = before;
+  return status;
 }
 
-Status Buffer::count_dropped(std::uint64_t ticks, std::string_view reason) {
+Status Buffer::count_dropped(std::uint64_t ticks, std::string_view reason, std::uint64_t samples) {
+  if (ticks == 0 && samples == 0) return {};
   if (Status s = add_to_state(dropped_prefix, reason, ticks); !s) return s;
-  stats_.dropped_ticks[std::string(reason)] += ticks;
+  if (Status s = add_to_state(dropped_samples_prefix, reason, samples); !s) return s;
+  LossCount& count = stats_.lost[std::string(reason)];
+  count.ticks += ticks;
+  count.samples += samples;
   return {};
 }
 

@@ -1,7 +1,75 @@
-// The parts of Buffer beside the queue itself: schemas, boots, state.
+// What Buffer reads and keeps beside the changes of its queue: rows, sums, schemas, boots, state.
+#include <algorithm>
+#include <utility>
+
 #include "edge/buffer.h"
+#include "transport/text.h"
 
 namespace godwit {
+
+StoredFrame Buffer::read_row(const SqliteStatement& row) {
+  StoredFrame frame;
+  frame.last_seq = row.number(0);
+  frame.first_seq = row.number(1);
+  frame.boot_id = row.bytes(2);
+  frame.first_boot_ms = row.integer(3);
+  frame.last_boot_ms = row.integer(4);
+  frame.schema = row.number(5);
+  frame.ticks = row.number(6);
+  frame.level = std::min<std::uint64_t>(row.number(7), max_row_level);
+  return frame;
+}
+
+Result<std::vector<StoredFrame>> Buffer::peek(std::uint64_t after, std::uint64_t max_bytes,
+                                              std::uint64_t max_ticks) {
+  auto select = db_.prepare(concat("SELECT ", row_columns,
+                                   ", f.bytes FROM frames f JOIN boots b ON b.id = f.boot "
+                                   "WHERE f.last_seq > ? ORDER BY f.last_seq"));
+  if (!select) return select.error();
+  select->bind(std::max(after, released_));
+  std::vector<StoredFrame> rows;
+  std::uint64_t bytes = 0;
+  std::uint64_t ticks = 0;
+  for (;;) {
+    const auto more = select->step();
+    if (!more) return more.error();
+    if (!*more) return rows;
+    StoredFrame row = read_row(*select);
+    row.bytes = select->bytes(row_bytes_column);
+    bytes += row.bytes.size();
+    ticks += row.ticks;
+    if (!rows.empty() && (bytes > max_bytes || ticks > max_ticks)) return rows;
+    rows.push_back(std::move(row));
+  }
+}
+
+Result<std::optional<StoredFrame>> Buffer::oldest() {
+  auto select = db_.prepare(concat("SELECT ", row_columns,
+                                   " FROM frames f JOIN boots b ON b.id = f.boot "
+                                   "WHERE f.last_seq > ? ORDER BY f.last_seq LIMIT 1"));
+  if (!select) return select.error();
+  const auto row = select->bind(released_).step();
+  if (!row) return row.error();
+  if (!*row) return std::optional<StoredFrame>{};
+  return std::optional(read_row(*select));
+}
+
+Result<Buffer::Levels> Buffer::sums(std::string_view where, std::uint64_t first,
+                                    std::uint64_t last) {
+  auto select = db_.prepare(
+      concat("SELECT level, count(*), total(ticks), total(length(bytes)) FROM frames WHERE ", where,
+             " GROUP BY level"));
+  if (!select) return select.error();
+  select->bind(first).bind(last);
+  Levels found{};
+  for (;;) {
+    const auto more = select->step();
+    if (!more) return more.error();
+    if (!*more) return found;
+    const std::size_t level = std::min<std::uint64_t>(select->number(0), max_row_level);
+    found[level] = {select->number(1), select->number(2), select->number(3)};
+  }
+}
 
 Status Buffer::set_state(std::string_view key, std::uint64_t value) {
   auto statement = db_.prepare("INSERT OR REPLACE INTO state(key, value) VALUES(?, ?)");
@@ -31,6 +99,15 @@ Result<std::optional<Buffer::StoredSchema>> Buffer::schema(SchemaId id) {
   if (!select->is_null(0)) found.parent = select->number(0);
   found.message = select->bytes(1);
   return std::optional(std::move(found));
+}
+
+bool Buffer::extends(SchemaId child, SchemaId ancestor) {
+  for (std::size_t depth = 0; depth < max_schema_depth && child != ancestor; ++depth) {
+    const auto found = schema(child);
+    if (!found || !found->has_value() || !(*found)->parent) return false;
+    child = *(*found)->parent;
+  }
+  return child == ancestor;
 }
 
 Result<std::vector<SchemaId>> Buffer::drop_unused_schemas(std::optional<SchemaId> kept) {

@@ -256,7 +256,9 @@ int spool_command(const std::string& path, std::ostream& out, std::ostream& erro
         << age_text(std::max<std::int64_t>(0, system_clock()().wall_ms - wall)) << " ago\n";
   }
   print_meter(path, out);
-  print_counts("dropped", stats.dropped_ticks, out);
+  for (const auto& [reason, lost] : stats.lost) {
+    out << "lost (" << reason << "): " << lost.ticks << " ticks, " << lost.samples << " samples\n";
+  }
   print_counts("dead letters", stats.dead_by_reason, out);
   return exit_ok;
 }

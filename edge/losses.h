@@ -12,6 +12,11 @@
 
 namespace godwit {
 
+struct LossCount {
+  std::uint64_t ticks = 0;
+  std::uint64_t samples = 0;
+};
+
 // Called on the owner thread before the loss is written. A crash or a failed write in between
 // leaves the ticks where they were: they are delivered, or lost again later.
 using LossWitness = std::function<void(std::uint64_t stream, std::string_view reason,

@@ -68,8 +68,7 @@ Outgoing::Fit Outgoing::add_row(Buffer& buffer, const StoredFrame& row) {
     frame_ = std::move(row_);
     return Fit::yes;
   }
-  const bool extended = row_.schema != frame_.schema && extends(buffer, row_.schema, frame_.schema);
-  if (append_frame(frame_, row_, extended)) return Fit::yes;
+  if (append_frame(frame_, row_, buffer.extends(row_.schema, frame_.schema))) return Fit::yes;
   last_wall_ms_ = last_wall_before;
   return Fit::no;
 }
@@ -86,17 +85,6 @@ Outgoing::Fit Outgoing::resolve(const StoredFrame& row) {
     last_wall_ms_ = time;
   }
   return Fit::yes;
-}
-
-// A child's series stand behind its ancestor's, so columns keep their places.
-bool Outgoing::extends(Buffer& buffer, SchemaId child, SchemaId ancestor) {
-  for (std::size_t depth = 0; depth < max_schema_depth; ++depth) {
-    const auto found = buffer.schema(child);
-    if (!found || !found->has_value() || !(*found)->parent) return false;
-    child = *(*found)->parent;
-    if (child == ancestor) return true;
-  }
-  return false;
 }
 
 }  // namespace godwit

@@ -50,7 +50,6 @@ class Outgoing {
   // Adds a row to frame_ if it belongs there.
   Fit add_row(Buffer& buffer, const StoredFrame& row);
   Fit resolve(const StoredFrame& row);
-  bool extends(Buffer& buffer, SchemaId child, SchemaId ancestor);
 
   const BootClock& clock_;
   OutgoingLimits limits_;

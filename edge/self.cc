@@ -21,6 +21,18 @@ void add_usage(std::string_view name, const std::optional<LinkUsage>& usage, Bat
   out.add(name, {{"direction", "sent"}}, number(usage->sent_bytes));
 }
 
+void add_losses(const BufferStats& buffer, Batch& out) {
+  for (const auto& [reason, lost] : buffer.lost) {
+    if (reason == "thinned") {
+      out.add("godwit_buffer_thinned_ticks_total", number(lost.ticks));
+      out.add("godwit_buffer_thinned_samples_total", number(lost.samples));
+    } else {
+      out.add("godwit_buffer_dropped_ticks_total", {{"reason", reason}}, number(lost.ticks));
+      out.add("godwit_buffer_dropped_samples_total", {{"reason", reason}}, number(lost.samples));
+    }
+  }
+}
+
 }  // namespace
 
 ProcessUsage process_usage() {
@@ -52,9 +64,7 @@ void add_self_readings(const SelfState& state, Batch& out) {
     out.add("godwit_buffer_oldest_age_seconds", static_cast<double>(*state.oldest_age_ms) / 1000);
   }
   out.add("godwit_buffer_in_memory", state.buffer_in_memory ? 1 : 0);
-  for (const auto& [reason, ticks] : state.buffer.dropped_ticks) {
-    out.add("godwit_buffer_dropped_ticks_total", {{"reason", reason}}, number(ticks));
-  }
+  add_losses(state.buffer, out);
   if (state.lost_ticks > 0) {
     out.add("godwit_buffer_dropped_ticks_total", {{"reason", "no_buffer"}},
             number(state.lost_ticks));

@@ -27,15 +27,6 @@ StoredFrame row_of(const Frame& frame, const std::string& boot_id) {
   return row;
 }
 
-bool extends(Buffer& buffer, SchemaId child, SchemaId ancestor) {
-  for (std::size_t depth = 0; depth < max_schema_depth && child != ancestor; ++depth) {
-    const auto found = buffer.schema(child);
-    if (!found || !found->has_value() || !(*found)->parent) return false;
-    child = *(*found)->parent;
-  }
-  return child == ancestor;
-}
-
 }  // namespace
 
 TickGatherer::TickGatherer(std::string boot_id, TickJournal journal)
@@ -68,7 +59,7 @@ Result<std::uint64_t> TickGatherer::recover(Buffer& buffer) {
     }
     if (tick.first_seq() <= last) continue;
     if (boot == row_boot && row.ticks() != 0 &&
-        append_frame(row, tick, extends(buffer, tick.schema, row.schema))) {
+        append_frame(row, tick, buffer.extends(tick.schema, row.schema))) {
       continue;
     }
     if (Status status = store(); !status) return status.error();

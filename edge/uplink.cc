@@ -250,6 +250,7 @@ void Uplink::step(Buffer& buffer, std::int64_t now_ms) {
     }
     if (!made->has_value()) return;
     flight_ = Flight{std::move(**made), 0, 0, now_ms, 0, 0};
+    buffer.pin(flight_->frame.first_seq, flight_->frame.last_seq);
   }
   if (now_ms >= flight_->send_at_ms) send(buffer, now_ms);
 }

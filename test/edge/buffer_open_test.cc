@@ -78,7 +78,7 @@ TEST_CASE("the buffer in RAM is bounded") {
   CHECK_FALSE(opened.trouble);
   for (std::uint64_t i = 1; i <= 400; ++i) REQUIRE(opened.buffer.append(row(i, 100'000)).ok());
   CHECK(opened.buffer.stats().file_bytes <= max_memory_buffer_bytes + 200'000);
-  CHECK(opened.buffer.stats().dropped_ticks.at("full") > 200);
+  CHECK(opened.buffer.stats().lost.at("full").ticks > 200);
 }
 
 // A small file system of its own, read-only or full; needs the right to mount.

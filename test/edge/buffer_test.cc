@@ -138,7 +138,7 @@ TEST_CASE("the byte bound drops the oldest, counts it, and the file stays within
   CHECK(stats.ticks > 1000);
   const auto rows = all(buffer);
   CHECK(rows.back().last_seq == 10'000);
-  CHECK(stats.dropped_ticks.at("full") + stats.ticks + 1000 == 10'000);
+  CHECK(stats.lost.at("full").ticks + stats.ticks + 1000 == 10'000);
   CHECK(std::filesystem::file_size(dir.file("buffer.db")) <= limits.max_bytes + 100'000);
   CHECK(std::filesystem::file_size(dir.file("buffer.db-wal")) <= 5'000'000);
 }
