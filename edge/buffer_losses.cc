@@ -131,7 +131,7 @@ Result<bool> Buffer::drop_row(std::string_view reason) {
 
 Status Buffer::drop_oldest(std::string_view reason) {
   const BufferStats before = stats_;
-  const Status status = [&]() -> Status {
+  Status status = [&]() -> Status {
     SqliteTransaction transaction(db_);
     if (Status s = transaction.begin(); !s) return s;
     const auto dropped = drop_row(reason);

@@ -70,7 +70,7 @@ Status Buffer::make_room(std::uint64_t bytes) {
 Result<bool> Buffer::merge_some() {
   const auto& levels = stats_.levels;
   if (levels[0].bytes >= min_merge_bytes) {
-    const auto merged = merge_oldest(0);
+    auto merged = merge_oldest(0);
     if (!merged || *merged) return merged;
   }
   if (levels[max_row_level].bytes > stats_.bytes / 2) return drop_row("full");
@@ -81,7 +81,7 @@ Result<bool> Buffer::merge_some() {
   std::sort(order.begin(), order.end(),
             [&](std::size_t a, std::size_t b) { return levels[a].bytes > levels[b].bytes; });
   for (const std::size_t level : order) {
-    const auto merged = merge_oldest(level);
+    auto merged = merge_oldest(level);
     if (!merged || *merged) return merged;
   }
   return false;
