@@ -33,6 +33,10 @@ struct EventbusSettings {
   std::string master_key_file;
   std::string keys_dir;  // one file per node; wins over the master key
   std::size_t connections = 4;
+  // For the Rules that the relay keeps in the cluster.
+  bool manage_rules = true;
+  std::string up_topic = "godwit/up";
+  std::string target_url;
 };
 
 struct EventbusStats {

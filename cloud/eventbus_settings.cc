@@ -40,6 +40,12 @@ std::vector<Setting> eventbus_settings_table() {
        .help = "File with the key from which each node's is derived; read at each use."},
       {.key = "eventbus.keys_dir",
        .help = "Folder with a key file per node, named like it; wins over the master key."},
+      {.key = "eventbus.manage_rules", .type = Type::flag, .fallback = "true",
+       .help = "In a cluster: keep the Rule of each edge node and their RuleEndpoints."},
+      {.key = "eventbus.up_topic", .fallback = "godwit/up",
+       .help = "Topic of the Rules on the nodes, below <namespace>/user/.", .required = true},
+      {.key = "eventbus.target_url",
+       .help = "This relay as CloudCore reaches it, for the Rules, e.g. http://godwit-relay.godwit:9751/kubeedge."},
       {.key = "eventbus.connections", .type = Type::integer, .fallback = "4",
        .help = "Answers under way to the Router at once.", .min = 1, .max = 64},
   };
@@ -70,6 +76,14 @@ Result<EventbusSettings> finalise_eventbus(const Settings& settings) {
     return Error{ErrorCode::invalid,
                  "eventbus.router_url needs eventbus.master_key_file or eventbus.keys_dir: without "
                  "a key nobody could tell who speaks"};
+  }
+  out.manage_rules = settings.flag("eventbus.manage_rules");
+  out.up_topic = settings.text("eventbus.up_topic");
+  out.target_url = settings.text("eventbus.target_url");
+  if (!out.target_url.empty()) {
+    if (Status status = check_http_url(out.target_url); !status) {
+      return status.error().with_prefix("eventbus.target_url");
+    }
   }
   out.connections = static_cast<std::size_t>(settings.integer("eventbus.connections"));
   return out;

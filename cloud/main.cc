@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "cloud/eventbus_settings.h"
+#include "cloud/kubeedge_rules.h"
 #include "cloud/relay.h"
 #include "cloud/relay_settings.h"
 #include "cloud/ways.h"
@@ -72,6 +73,25 @@ Hearing make_hearing(const RelaySettings& settings, const std::atomic<bool>& can
   return hearing;
 }
 
+std::unique_ptr<KubeedgeRules> keep_rules(const RelaySettings& settings) {
+  const EventbusSettings& eventbus = settings.eventbus;
+  if (eventbus.router_url.empty() || !eventbus.manage_rules || settings.kubernetes.url.empty()) {
+    return nullptr;
+  }
+  if (eventbus.target_url.empty()) {
+    log::warning("kubeedge", "Rules are not kept: eventbus.target_url is not set");
+    return nullptr;
+  }
+  RuleSettings rules;
+  rules.rule_namespace = eventbus.rule_namespace;
+  rules.up_topic = eventbus.up_topic;
+  rules.target_url = eventbus.target_url;
+  rules.down_path = eventbus.down_path;
+  KubernetesClient client(settings.kubernetes.url,
+                          make_http_call(kubernetes_http_options(settings.kubernetes)));
+  return std::make_unique<KubeedgeRules>(std::move(client), rules);
+}
+
 HttpResponse serve(const Relay& relay, const HttpRequest& request) {
   if (request.path == "/healthz") return {200, "text/plain; charset=utf-8", "ok\n"};
   const auto report = relay.report();
@@ -124,6 +144,7 @@ int run(RelaySettings settings) {
     }
   }
   if (Status started = relay.start(); !started) return fail(started.error());
+  const auto rules = keep_rules(settings);
   log::info(
       "relay", "started",
       {{"version", GODWIT_VERSION},

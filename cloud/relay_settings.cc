@@ -195,6 +195,7 @@ std::string unique_client_id(const std::string& name) {
 std::vector<Setting> relay_settings_table() {
   auto table = own_settings();
   for (auto& setting : eventbus_settings_table()) table.push_back(std::move(setting));
+  for (auto& setting : kubernetes_settings_table()) table.push_back(std::move(setting));
   for (auto& setting : cloud_mqtt_settings()) {
     if (setting.key == "mqtt.url") {
       setting.required = false;
@@ -213,6 +214,9 @@ Status finalise_ways(const Settings& settings, RelaySettings& out) {
   auto eventbus = finalise_eventbus(settings);
   if (!eventbus) return eventbus.error();
   out.eventbus = std::move(*eventbus);
+  auto kubernetes = finalise_kubernetes(settings);
+  if (!kubernetes) return kubernetes.error();
+  out.kubernetes = std::move(*kubernetes);
   out.broker_enabled = !settings.text("mqtt.url").empty();
   if (!out.broker_enabled) {
     if (!out.eventbus.router_url.empty()) return {};

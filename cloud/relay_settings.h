@@ -9,6 +9,7 @@
 #include "cloud/eventbus_gateway.h"
 #include "cloud/guards.h"
 #include "cloud/http_client.h"
+#include "cloud/kubernetes_client.h"
 #include "cloud/write_request.h"
 #include "transport/log.h"
 #include "transport/mqtt_settings.h"
@@ -23,6 +24,7 @@ struct RelaySettings {
   bool broker_enabled = true;  // false: mqtt.url is empty, nodes come through EventBus alone
   MqttOptions mqtt;
   EventbusSettings eventbus;
+  KubernetesSettings kubernetes;
   std::string share_group;
   HttpClientOptions remote_write;
   std::size_t connections = 4;  // to the database, each with a thread
