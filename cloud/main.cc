@@ -92,11 +92,14 @@ std::unique_ptr<KubeedgeRules> keep_rules(const RelaySettings& settings) {
   return std::make_unique<KubeedgeRules>(std::move(client), rules);
 }
 
-HttpResponse serve(const Relay& relay, const HttpRequest& request) {
+HttpResponse serve(const Relay& relay, const EventbusGateway* eventbus,
+                   const HttpRequest& request) {
   if (request.path == "/healthz") return {200, "text/plain; charset=utf-8", "ok\n"};
   const auto report = relay.report();
   if (request.path == "/metrics") {
-    return {200, std::string(exposition_content_type), report.metrics};
+    return {200, std::string(exposition_content_type),
+            eventbus == nullptr ? report.metrics
+                                : concat(report.metrics, expose_eventbus(eventbus->stats()))};
   }
   if (request.path == "/readyz") {
     if (!report.connected) return {503, "text/plain; charset=utf-8", "no broker\n"};
@@ -134,7 +137,7 @@ int run(RelaySettings settings) {
     auto started = start_http_server(
         options, [&relay, &hearing, path = settings.eventbus.path](const HttpRequest& request) {
           const bool is_envelope = hearing.eventbus && request.path == path;
-          return is_envelope ? hearing.eventbus->post(request) : serve(relay, request);
+          return is_envelope ? hearing.eventbus->post(request) : serve(relay, hearing.eventbus.get(), request);
         });
     if (started) {
       server = std::move(*started);

@@ -51,6 +51,18 @@ void add_fleet(Batch& out, const Fleet& fleet) {
 
 }  // namespace
 
+std::string expose_eventbus(const EventbusStats& stats) {
+  Batch out;
+  const std::string envelopes = "godwit_relay_eventbus_envelopes_total";
+  out.add(envelopes, {{"result", "taken"}}, as_number(stats.envelopes));
+  out.add(envelopes, {{"result", "repeated"}}, as_number(stats.repeated));
+  out.add(envelopes, {{"result", "refused"}}, as_number(stats.refused));
+  const std::string answers = "godwit_relay_eventbus_answers_total";
+  out.add(answers, {{"result", "sent"}}, as_number(stats.answers));
+  out.add(answers, {{"result", "given_up"}}, as_number(stats.unanswered));
+  return expose(out.samples());
+}
+
 std::string expose_relay(std::string_view relay_name, const RelayCounters& counters,
                          const RelayGauges& gauges, const DeliveryStats& writes,
                          const LinkStats& link, const Fleet& fleet) {

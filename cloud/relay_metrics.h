@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "cloud/delivery.h"
+#include "cloud/eventbus_gateway.h"
 #include "cloud/fleet.h"
 #include "cloud/guards.h"
 #include "transport/link.h"
@@ -35,6 +36,9 @@ struct RelayGauges {
   bool out_of_order_ok = false;
   std::int64_t out_of_order_window_ms = 0;
 };
+
+// Prometheus text of what the gateway counts.
+std::string expose_eventbus(const EventbusStats& stats);
 
 // Prometheus text.
 std::string expose_relay(std::string_view relay_name, const RelayCounters& counters,

@@ -189,6 +189,8 @@ constexpr MetricInfo table[] = {
     {"godwit_relay_schemas", gauge, "", "Schema messages in memory."},
     {"godwit_relay_out_of_order_ok", gauge, "", "1 while the database is known to take samples older than a series' last."},
     {"godwit_relay_out_of_order_window_seconds", gauge, "seconds", "How old such a sample may be; 0 for any age, or not known."},
+    {"godwit_relay_eventbus_envelopes_total", counter, "", "Envelopes that came through KubeEdge's EventBus, by result."},
+    {"godwit_relay_eventbus_answers_total", counter, "", "Answers given to KubeEdge's Router, by result."},
     {"godwit_relay_link_connected", gauge, "", "1 while the relay is connected to the broker."},
     {"godwit_node_online", gauge, "", "1 while the agent of a node is connected to the broker."},
     {"godwit_node_backlog_ticks", gauge, "", "Ticks that wait on a node, as it said when it connected."},
