@@ -86,6 +86,7 @@ void write_status(JsonWriter& json, const NodeStatus& status) {
   if (status.wall_ms != 0) write_time(json, "time", status.wall_ms);
   json.member("version", status.version);
   json.member("backlog_ticks", status.backlog_ticks);
+  if (!status.clock.empty()) json.member("clock", status.clock);
 }
 
 void write_relay_state(JsonWriter& json, const RelayState& state) {

@@ -230,7 +230,8 @@ void Agent::take_self_readings(Batch& tick) {
   state.buffer_in_memory = keeper_.trouble().has_value();
   state.gathered_ticks = gatherer_.gathered_ticks();
   state.lost_ticks = gatherer_.lost_ticks();
-  state.clock = clock_.offset().quality;
+  state.clock_state = clock_.state();
+  state.clock = clock_.facts();
   if (uplink_) {
     state.uplink = uplink_->stats();
     state.link = parts_.link->stats();

@@ -68,11 +68,13 @@ class Agent {
   void buffer_changed();
   void store_clock();
   void expire(std::int64_t now_ms);
+  [[nodiscard]] std::int64_t least_age_ms(const StoredFrame& row, std::int64_t now_ms) const;
   // Everything up to this seq is in the database, or counted as given up.
   std::uint64_t delivered_seq();
   void tell_undated();
   void show(std::int64_t now_ms);
   void show_link(JsonWriter& json) const;
+  void show_clock(JsonWriter& json) const;
   void finish();
 
   Buffer& buffer() { return keeper_.buffer(); }

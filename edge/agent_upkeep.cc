@@ -64,16 +64,20 @@ void Agent::store_clock() {
 void Agent::expire(std::int64_t now_ms) {
   expire_due_ms_ = now_ms + expire_interval_ms;
   gatherer_.forget_old_schemas();
-  const auto wall_now = clock_.wall_now();
-  if (!wall_now) return;
   for (int rows = 0; rows < max_expired_rows; ++rows) {
     const auto oldest = buffer().oldest_not_pinned();
-    if (!oldest || !*oldest) return;
-    const auto at = clock_.wall_ms((*oldest)->boot_id, (*oldest)->last_boot_ms);
-    if (!at || *wall_now - *at <= settings_.max_age_ms) return;
+    if (!oldest || !*oldest || least_age_ms(**oldest, now_ms) <= settings_.max_age_ms) return;
     if (!buffer().drop_oldest("age")) return;
   }
   expire_due_ms_ = now_ms + 1000;
+}
+
+// What cannot be dated is at least as old as this boot, or as boot time says.
+std::int64_t Agent::least_age_ms(const StoredFrame& row, std::int64_t now_ms) const {
+  if (row.boot_id == parts_.boot_id) return now_ms - row.last_boot_ms;
+  const auto wall_now = clock_.wall_now();
+  const auto at = clock_.wall_ms(row.boot_id, row.last_boot_ms);
+  return wall_now && at ? *wall_now - *at : now_ms;
 }
 
 std::uint64_t Agent::delivered_seq() {
@@ -91,7 +95,7 @@ void Agent::tell_undated() {
   log::warning(
       "clock",
       "readings wait: the kernel's clock is not synchronised (is NTP running?) and no relay "
-      "has told the time yet");
+      "that knows the time has answered yet");
 }
 
 void Agent::show_link(JsonWriter& json) const {
@@ -115,6 +119,16 @@ void Agent::show_link(JsonWriter& json) const {
   json.end_object();
 }
 
+void Agent::show_clock(JsonWriter& json) const {
+  json.member("clock", clock_.state());
+  const auto facts = clock_.facts();
+  if (!facts) return;
+  json.member("wall_ms", *clock_.wall_now());
+  json.member("machine_clock_ahead_ms", facts->machine_ahead_ms);
+  json.member("clock_steps", facts->steps);
+  json.member("clock_unconfirmed_ms", facts->confirmed_before_ms);
+}
+
 void Agent::show(std::int64_t now_ms) {
   show_due_ms_ = now_ms + show_interval_ms;
   tell_undated();
@@ -132,7 +146,7 @@ void Agent::show(std::int64_t now_ms) {
   json.member("version", GODWIT_VERSION);
   json.member("node", settings_.node);
   json.member("boot_id", parts_.boot_id);
-  json.member("clock", quality_name(clock_.offset().quality));
+  show_clock(json);
   json.member("stream", format_schema_id(buffer().epoch()));
   json.member("last_seq", gatherer_.last_seq());
   json.member("delivered_seq", delivered_seq());

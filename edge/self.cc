@@ -33,6 +33,18 @@ void add_losses(const BufferStats& buffer, Batch& out) {
   }
 }
 
+void add_clock(const SelfState& state, Batch& out) {
+  for (const std::string_view name : {"synchronised", "relay", "unknown", "disputed"}) {
+    out.add("godwit_clock_state", {{"state", std::string(name)}},
+            state.clock_state == name ? 1 : 0);
+  }
+  if (!state.clock) return;
+  const auto seconds = [](std::int64_t ms) { return static_cast<double>(ms) / 1000; };
+  out.add("godwit_clock_ahead_seconds", seconds(state.clock->machine_ahead_ms));
+  out.add("godwit_clock_steps_total", number(state.clock->steps));
+  out.add("godwit_clock_unconfirmed_seconds", seconds(state.clock->confirmed_before_ms));
+}
+
 }  // namespace
 
 ProcessUsage process_usage() {
@@ -80,11 +92,7 @@ void add_self_readings(const SelfState& state, Batch& out) {
   out.add("godwit_link_sent_bytes_total", number(state.link.sent_payload_bytes));
   out.add("godwit_link_sent_frames_total", number(state.uplink.sent_frames));
   out.add("godwit_link_resent_frames_total", number(state.uplink.resent_frames));
-  for (const auto quality :
-       {BootClock::Quality::synchronised, BootClock::Quality::relay, BootClock::Quality::unknown}) {
-    out.add("godwit_clock_state", {{"state", std::string(quality_name(quality))}},
-            state.clock == quality ? 1 : 0);
-  }
+  add_clock(state, out);
   const ProcessUsage usage = process_usage();
   if (usage.resident_bytes) out.add("godwit_process_resident_memory_bytes", *usage.resident_bytes);
   if (usage.written_bytes) out.add("godwit_buffer_written_bytes_total", *usage.written_bytes);

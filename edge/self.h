@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string_view>
 
 #include "edge/boot_clock.h"
 #include "edge/buffer.h"
@@ -23,7 +24,8 @@ struct SelfState {
   UplinkStats uplink;
   LinkStats link;
   std::optional<LinkUsage> link_day, link_month;
-  BootClock::Quality clock = BootClock::Quality::unknown;
+  std::string_view clock_state = "unknown";
+  std::optional<BootClock::Facts> clock;
 };
 
 void add_self_readings(const SelfState& state, Batch& out);

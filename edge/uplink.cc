@@ -138,6 +138,8 @@ void Uplink::publish_birth(Buffer& buffer) {
   NodeStatus status = options_.birth;
   status.online = true;
   status.wall_ms = clock_.wall_now().value_or(0);
+  told_clock_ = clock_.state();
+  status.clock = told_clock_;
   status.backlog_ticks = buffer.stats().ticks;
   birth_is_due_ =
       !link_.publish(topics::status(options_.node), encode_status(status), Qos::at_least_once, true)
@@ -236,7 +238,7 @@ void Uplink::step(Buffer& buffer, std::int64_t now_ms) {
   stepped_ms_ = now_ms;
   meter_.count(link_.stats(), clock_.wall_now());
   if (!connected_ || now_ms < retry_ms_) return;
-  if (birth_is_due_) publish_birth(buffer);
+  if (birth_is_due_ || told_clock_ != clock_.state()) publish_birth(buffer);
   asker_.step(now_ms);
   if (!flight_) {
     if (!clock_.settled()) return;

@@ -115,7 +115,8 @@ class Uplink {
   std::int64_t retry_ms_ = 0;  // nothing is sent before
   std::int64_t next_clear_ms_ = 0;
   std::int64_t stepped_ms_ = 0;
-  std::string told_reason_;  // why there is no connection, as logged last
+  std::string_view told_clock_;  // the clock's state in the last birth
+  std::string told_reason_;      // why there is no connection, as logged last
   bool connected_ = false;
   bool birth_is_due_ = false;
   bool fresh_connection_ = false;  // nothing was sent on it yet

@@ -71,7 +71,7 @@ Result<Latest> decode_latest(std::string_view message) {
 std::string encode_status(const NodeStatus& status) {
   std::string out;
   Packer packer(out);
-  packer.map(6);
+  packer.map(status.clock.empty() ? 6 : 7);
   packer.text("online");
   packer.boolean(status.online);
   packer.text("boot");
@@ -84,6 +84,10 @@ std::string encode_status(const NodeStatus& status) {
   packer.text(status.version);
   packer.text("backlog");
   packer.unsigned_integer(status.backlog_ticks);
+  if (!status.clock.empty()) {
+    packer.text("clock");
+    packer.text(status.clock);
+  }
   return out;
 }
 
@@ -105,6 +109,8 @@ Result<NodeStatus> decode_status(std::string_view message) {
       read_text(reader, out.version);
     } else if (fields.is("backlog")) {
       out.backlog_ticks = static_cast<std::uint64_t>(reader.integer(0, max_integer));
+    } else if (fields.is("clock")) {
+      read_text(reader, out.clock);
     } else {
       reader.skip();
     }

@@ -30,6 +30,7 @@ struct NodeStatus {
   std::int64_t wall_ms = 0;   // when this was written; 0 in a will
   std::string version{};      // of the agent
   std::uint64_t backlog_ticks = 0;
+  std::string clock{};  // state of the node's clock, as in godwit_clock_state; "": not told
 
   bool operator==(const NodeStatus&) const = default;
 };

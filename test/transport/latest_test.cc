@@ -21,7 +21,8 @@ TEST_CASE("a node's status comes back as it was") {
                           .session = 0xffff'0000'1111'2222,
                           .wall_ms = 1'795'000'000'000,
                           .version = "0.1.0",
-                          .backlog_ticks = 3600};
+                          .backlog_ticks = 3600,
+                          .clock = "relay"};
   const auto decoded = decode_status(encode_status(status));
   REQUIRE(decoded);
   CHECK(*decoded == status);
