@@ -13,9 +13,12 @@ std::string describe_certificate_problem(void* ssl) {
   if (result == X509_V_OK) return "";
   const std::string text =
       concat("the broker's certificate is not accepted: ", X509_verify_cert_error_string(result));
-  if (result == X509_V_ERR_CERT_NOT_YET_VALID || result == X509_V_ERR_CERT_HAS_EXPIRED) {
-    return concat(text, " (this machine's clock says ", format_utc(system_clock()().wall_ms),
-                  "; is it set?)");
+  const bool too_early = result == X509_V_ERR_CERT_NOT_YET_VALID;
+  if (too_early || result == X509_V_ERR_CERT_HAS_EXPIRED) {
+    return concat(
+        text, " (this machine's clock says ", format_utc(system_clock()().wall_ms / 1000 * 1000),
+        too_early ? ": is it set? It" : ": if that is right, the certificate must be renewed. It",
+        " is tried again until it works)");
   }
   return concat(text, " (check mqtt.tls.ca_file)");
 }
