@@ -137,7 +137,8 @@ int run(RelaySettings settings) {
     auto started = start_http_server(
         options, [&relay, &hearing, path = settings.eventbus.path](const HttpRequest& request) {
           const bool is_envelope = hearing.eventbus && request.path == path;
-          return is_envelope ? hearing.eventbus->post(request) : serve(relay, hearing.eventbus.get(), request);
+          return is_envelope ? hearing.eventbus->post(request)
+                             : serve(relay, hearing.eventbus.get(), request);
         });
     if (started) {
       server = std::move(*started);

@@ -13,6 +13,7 @@
 #include "edge/agent.h"
 #include "edge/clock_file.h"
 #include "edge/commands.h"
+#include "edge/doctor.h"
 #include "transport/log.h"
 #include "transport/text.h"
 #include "transport/topics.h"
@@ -27,6 +28,7 @@ struct Options {
   std::string collector;
   std::string spool_path;
   std::string parse_kind, parse_file;
+  bool as_json = false;
 };
 
 std::string host_name() {
@@ -147,6 +149,9 @@ int dispatch(int argc, char** argv) {
   CLI::App* const settings_cmd = app.add_subcommand("settings", "print every setting as Markdown");
   CLI::App* const spool_cmd = app.add_subcommand("spool", "show what the buffer holds");
   spool_cmd->add_option("--path", options.spool_path, "buffer file; default: buffer.path");
+  CLI::App* const doctor_cmd =
+      app.add_subcommand("doctor", "try all that this node gives, and say what is wrong");
+  doctor_cmd->add_flag("--json", options.as_json, "for programs");
   CLI::App* const parse_cmd = app.add_subcommand("parse", "show what is understood of a capture");
   parse_cmd->add_option("kind", options.parse_kind, "npu-smi or jtop")
       ->required()
@@ -169,6 +174,11 @@ int dispatch(int argc, char** argv) {
   log::start(settings->log_level, settings->log_format);
   if (run_cmd->parsed()) return run(std::move(*settings));
   if (once_cmd->parsed()) return once(*settings, options);
+  if (doctor_cmd->parsed()) {
+    const int code = doctor_command(*settings, options.as_json, std::cout);
+    std::cout.flush();
+    _exit(code);  // a collector that hangs must not keep the command waiting
+  }
   if (spool_cmd->parsed()) {
     const std::string path =
         options.spool_path.empty() ? settings->buffer_path : options.spool_path;

@@ -154,6 +154,12 @@ std::string WaySettings::describe() const {
   return concat("EdgeMesh ", broker, " or EventBus ", up_topic);
 }
 
+Status check_node_key(const WaySettings& way, const std::string& node) {
+  if (!way.uses_eventbus()) return {};
+  const auto key = read_node_key(way, node);
+  return key ? Status() : Status(key.error());
+}
+
 std::unique_ptr<Link> make_link(const WaySettings& way, const LinkIdentity& identity) {
   if (way.transport == Transport::eventbus) return make_eventbus(way, identity);
   MqttOptions mqtt = way.mqtt;

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -46,8 +47,10 @@ struct LinkIdentity {
   std::string node;
   std::string boot_id;
   std::uint64_t session = 0;
-  Message will;
+  std::optional<Message> will;
 };
+// Whether the key of the node can be read; good where none is needed.
+Status check_node_key(const WaySettings& way, const std::string& node);
 std::unique_ptr<Link> make_link(const WaySettings& way, const LinkIdentity& identity);
 
 }  // namespace godwit
