@@ -8,6 +8,7 @@ namespace {
 // With somebody waiting, others find the queue full from here on.
 constexpr double reserved_from = 0.5;
 constexpr std::int64_t window_ms = 1000;
+constexpr double slow_decay = 0.95;
 constexpr std::int64_t grace_ms = 10'000;  // how much later than told a node may come
 
 }  // namespace
@@ -41,7 +42,8 @@ void Admission::served(std::int64_t now_ms) {
   const std::int64_t passed_ms = now_ms - window_begin_ms_;
   if (passed_ms < window_ms) return;
   const double rate = static_cast<double>(served_in_window_) / static_cast<double>(passed_ms);
-  served_per_ms_ = served_per_ms_ == 0 ? rate : 0.7 * served_per_ms_ + 0.3 * rate;
+  // A second with little to do says nothing about how much could be done.
+  served_per_ms_ = std::max(rate, slow_decay * served_per_ms_);
   served_in_window_ = 0;
   window_begin_ms_ = now_ms;
 }

@@ -34,7 +34,7 @@ class Admission {
   std::unordered_map<std::string, std::int64_t> expected_until_ms_;  // who was sent away
   std::minstd_rand random_;
   std::int64_t next_forget_ms_ = 0;
-  double served_per_ms_ = 0;  // smoothed
+  double served_per_ms_ = 0;  // what the database can do
   std::int64_t window_begin_ms_ = 0;
   std::uint64_t served_in_window_ = 0;
 };

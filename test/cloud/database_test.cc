@@ -171,6 +171,49 @@ TEST_CASE("what Prometheus has of a frame is found, with window and without, and
   }
 }
 
+TEST_CASE("a database behind TLS takes samples from whoever has a certificate, and says why not") {
+  const test::Certificates certificates;
+  const Database database(Database::Kind::prometheus, "", &certificates);
+  HttpClientOptions options;
+  options.url = database.write_url();
+  options.ca_file = certificates.ca();
+  options.cert_file = certificates.client_cert();
+  options.key_file = certificates.client_key();
+  const std::int64_t start_ms = now_ms() - 60'000;
+  const Frame frame = make_frame(0, 9, start_ms);
+  const auto write = [&](const HttpClientOptions& client) {
+    const WriteUnit unit = make_unit(frame, "n1");
+    const std::string_view bodies[] = {unit.bodies[0]};
+    const std::string block = compress_bodies(bodies);
+    return make_http_post(client)(
+        {{"Content-Encoding: snappy", "Content-Type: application/x-protobuf",
+          "X-Prometheus-Remote-Write-Version: 0.1.0"},
+         block});
+  };
+  auto stranger = options;
+  stranger.cert_file.clear();
+  stranger.key_file.clear();
+  REQUIRE_FALSE(write(stranger));  // what the other side says to it depends on timing
+  auto unknown_ca = options;
+  unknown_ca.ca_file.clear();
+  const auto distrusted = write(unknown_ca);
+  REQUIRE_FALSE(distrusted);
+  REQUIRE_THAT(distrusted.error().message, Catch::Contains("certificate"));
+  auto missing = options;
+  missing.ca_file = "/nowhere/ca.pem";
+  REQUIRE_FALSE(write(missing));
+
+  const auto stored = write(options);
+  REQUIRE(stored);
+  REQUIRE(stored->status == 204);
+  eventually([&] { return database.count("a_ratio", now_ms()) == 10; });
+  REQUIRE(database.count("a_ratio", now_ms()) == 10);
+  auto asking = options;
+  asking.url = derive_query_url(database.write_url());
+  const auto traits = learn_traits(make_http_get(asking));
+  REQUIRE((traits && !traits->out_of_order_ok));
+}
+
 TEST_CASE("the real databases tell what they take") {
   const auto prometheus = learn_traits(query(Database(Database::Kind::prometheus)));
   REQUIRE(prometheus);

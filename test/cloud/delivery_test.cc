@@ -1,10 +1,13 @@
 #include "cloud/delivery.h"
 
+#include <algorithm>
+
 #include <catch2/catch.hpp>
 
 #include "cloud/request_parts.h"
 #include "cloud/write_request.h"
 #include "test/fakes/fake_database.h"
+#include "test/support/captured.h"
 
 namespace godwit {
 namespace {
@@ -166,6 +169,18 @@ TEST_CASE("faults of the settings lose no sample and are not repeated") {
     REQUIRE(outcomes[0].retry_after_ms >= 30'000);
     REQUIRE(h.database.requests() == 1);
   }
+}
+
+TEST_CASE("an address where nothing takes remote-write is told in one clear line") {
+  const std::string said = test::captured([] {
+    Harness h;
+    for (int i = 0; i < 3; ++i) {
+      h.database.script = {{404, "404 page not found\n"}};
+      REQUIRE_FALSE(h.deliver({make_unit(1, "a", 0, 0)})[0].stored);
+    }
+  });
+  REQUIRE_THAT(said, Catch::Contains("check the path of remote_write.url"));
+  REQUIRE(std::count(said.begin(), said.end(), '\n') == 1);
 }
 
 TEST_CASE("one poison sample costs itself and nothing else") {

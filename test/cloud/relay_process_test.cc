@@ -74,6 +74,19 @@ void require_whole(const Database& database, const std::string& node, std::uint6
   }
 }
 
+TEST_CASE("a relay ends cleanly at SIGHUP as at SIGTERM, says so, and lives on after SIGSTOP") {
+  Mosquitto broker;
+  Database database(Database::Kind::victoria_metrics);
+  for (const int signal : {SIGHUP, SIGTERM}) {
+    RelayProgram relay(broker, database);
+    relay.process().send_signal(SIGSTOP);
+    relay.process().send_signal(SIGCONT);
+    relay.process().send_signal(signal);
+    REQUIRE(relay.process().wait() == 0);
+    REQUIRE_THAT(relay.process().output(), Catch::Contains("relay: stopped"));
+  }
+}
+
 TEST_CASE("relay, broker and database may die at any moment: every sample is there once") {
   Mosquitto broker;
   Database database(Database::Kind::prometheus);

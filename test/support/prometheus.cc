@@ -24,12 +24,20 @@ std::string escape(const std::string& text) {
 
 }  // namespace
 
-Database::Database(Kind kind, std::string out_of_order_window) : kind_(kind), port_(free_port()) {
+Database::Database(Kind kind, std::string out_of_order_window, const Certificates* certificates)
+    : kind_(kind), certificates_(certificates), port_(free_port()) {
   std::string config = "scrape_configs: []\n";
   if (!out_of_order_window.empty()) {
     config += "storage: {tsdb: {out_of_order_time_window: " + out_of_order_window + "}}\n";
   }
   write_file(folder_.file("prometheus.yml"), config);
+  if (certificates_ != nullptr) {
+    write_file(folder_.file("web.yml"),
+               "tls_server_config:\n  cert_file: " + certificates_->server_cert() +
+                   "\n  key_file: " + certificates_->server_key() +
+                   "\n  client_auth_type: RequireAndVerifyClientCert\n  client_ca_file: " +
+                   certificates_->ca() + "\n");
+  }
   start();
 }
 
@@ -43,6 +51,9 @@ void Database::start() {
             "--web.listen-address=" + address,
             "--web.enable-remote-write-receiver",
             "--log.level=debug"};
+    if (certificates_ != nullptr) {
+      argv.push_back("--web.config.file=" + folder_.file("web.yml"));
+    }
   } else {
     argv = {"victoria-metrics",
             "-httpListenAddr=" + address,
@@ -67,6 +78,11 @@ std::string Database::get(const std::string& path) const {
   curl_easy_setopt(handle.get(), CURLOPT_URL, (url() + path).c_str());
   curl_easy_setopt(handle.get(), CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(handle.get(), CURLOPT_TIMEOUT, 20L);
+  if (certificates_ != nullptr) {
+    curl_easy_setopt(handle.get(), CURLOPT_CAINFO, certificates_->ca().c_str());
+    curl_easy_setopt(handle.get(), CURLOPT_SSLCERT, certificates_->client_cert().c_str());
+    curl_easy_setopt(handle.get(), CURLOPT_SSLKEY, certificates_->client_key().c_str());
+  }
   curl_easy_setopt(handle.get(), CURLOPT_WRITEFUNCTION, &append);
   curl_easy_setopt(handle.get(), CURLOPT_WRITEDATA, static_cast<void*>(&body));
   long status = 0;

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "test/support/certificates.h"
 #include "test/support/support.h"
 
 namespace godwit::test {
@@ -22,8 +23,10 @@ class Database {
  public:
   enum class Kind { prometheus, victoria_metrics };
 
-  // `out_of_order_window`: of Prometheus, e.g. "10m"; empty for none.
-  explicit Database(Kind kind, std::string out_of_order_window = "");
+  // `out_of_order_window`: of Prometheus, e.g. "10m"; empty for none. `certificates`: it speaks TLS
+  // and wants a client's certificate (Prometheus only); they outlive it.
+  explicit Database(Kind kind, std::string out_of_order_window = "",
+                    const Certificates* certificates = nullptr);
 
   [[nodiscard]] std::string write_url() const { return url() + "/api/v1/write"; }
   // The raw samples of a selector in the hour before `end_ms`.
@@ -37,12 +40,16 @@ class Database {
   void start();
 
  private:
-  [[nodiscard]] std::string url() const { return "http://127.0.0.1:" + std::to_string(port_); }
+  [[nodiscard]] std::string url() const {
+    return (certificates_ == nullptr ? "http://127.0.0.1:" : "https://localhost:") +
+           std::to_string(port_);
+  }
   // Body of a 200 answer, "" for anything else.
   [[nodiscard]] std::string get(const std::string& path) const;
 
   TempDir folder_;
   Kind kind_;
+  const Certificates* certificates_;
   int port_ = 0;
   std::unique_ptr<ChildProcess> process_;
 };
