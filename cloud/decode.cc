@@ -56,6 +56,13 @@ void write_frame(JsonWriter& json, const Frame& frame, const Schema* schema) {
   json.member("schema", format_schema_id(frame.schema));
   json.member("schema_known", schema != nullptr);
   json.member("history", frame.history);
+  if (frame.keep_every > 1) json.member("keep_every", frame.keep_every);
+  if (!frame.lost.empty()) {
+    json.key("lost");
+    json.begin_object();
+    for (const auto& [reason, ticks] : frame.lost) json.member(reason, ticks);
+    json.end_object();
+  }
   json.member("samples", frame.samples());
   json.key("ticks");
   json.begin_array();

@@ -26,11 +26,13 @@ void Fleet::forget(std::string_view node) {
   if (const auto found = nodes_.find(node); found != nodes_.end()) nodes_.erase(found);
 }
 
-void Fleet::on_frame(std::string_view node, std::int64_t now_wall_ms, bool history) {
+void Fleet::on_frame(std::string_view node, std::int64_t now_wall_ms, bool history,
+                     const std::map<std::string, std::uint64_t>& lost) {
   NodePresence* known = find_or_add(node);
   if (known == nullptr) return;
   known->last_frame_ms = now_wall_ms;
   known->catching_up = history;
+  if (!lost.empty()) known->lost = lost;
 }
 
 void Fleet::on_stored(std::string_view node, std::int64_t newest_sample_ms) {

@@ -21,6 +21,8 @@ struct NodePresence {
   std::int64_t last_frame_ms = 0;   // the relay's wall clock; 0 for none yet
   std::int64_t last_sample_ms = 0;  // newest time in the database by this relay
   bool catching_up = false;         // the last frame was history
+  // Ticks that will never come, by reason, as the node declared last for its present stream.
+  std::map<std::string, std::uint64_t> lost;
 };
 
 class Fleet {
@@ -31,7 +33,9 @@ class Fleet {
   void on_status(std::string_view node, const NodeStatus& status);
   // The status topic was cleared: the node is no more.
   void forget(std::string_view node);
-  void on_frame(std::string_view node, std::int64_t now_wall_ms, bool history);
+  // `lost` replaces what was known, so that it stays as bounded as a frame; empty: nothing new.
+  void on_frame(std::string_view node, std::int64_t now_wall_ms, bool history,
+                const std::map<std::string, std::uint64_t>& lost = {});
   void on_stored(std::string_view node, std::int64_t newest_sample_ms);
 
   using Nodes = std::map<std::string, NodePresence, std::less<>>;

@@ -66,6 +66,7 @@ Ingest::Answer Ingest::add_frame(std::string_view node, std::string_view payload
   arrival.stream = ack.stream;
   arrival.first_seq = first_seq;
   arrival.last_seq = ack.seq;
+  arrival.lost = std::move(frame_.lost);
   return arrival;
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -29,7 +30,8 @@ struct Arrival {
   std::vector<std::string> bodies;  // in time order
   std::size_t samples = 0;
   std::size_t bytes = 0;
-  DropCounts dropped;  // by the guards
+  DropCounts dropped;                         // by the guards
+  std::map<std::string, std::uint64_t> lost;  // ticks, as the node declares; empty: nothing new
   SchemaId schema = 0;
   std::vector<std::int64_t> newest_by_series;  // INT64_MIN: no sample of it
 };

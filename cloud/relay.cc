@@ -190,7 +190,7 @@ void Relay::on_frame(std::string_view node, const Message& message) {
     return answer(node, std::move(*ack));
   }
   auto& arrival = std::get<Arrival>(result);
-  fleet_.on_frame(node, now_ms, arrival.history);
+  fleet_.on_frame(node, now_ms, arrival.history, arrival.lost);
   accept(std::move(arrival));
 }
 

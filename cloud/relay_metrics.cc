@@ -46,6 +46,10 @@ void add_fleet(Batch& out, const Fleet& fleet) {
       out.add("godwit_node_last_frame_timestamp_seconds", labels,
               static_cast<double>(presence.last_frame_ms) / 1000);
     }
+    for (const auto& [reason, ticks] : presence.lost) {
+      out.add("godwit_node_lost_ticks_total", {{"node", node}, {"reason", reason}},
+              as_number(ticks));
+    }
   }
 }
 

@@ -47,7 +47,7 @@ std::vector<Setting> common_settings() {
       {.key = "buffer.max_bytes",
        .type = Type::bytes,
        .fallback = "512MiB",
-       .help = "Size at which the oldest readings are given up.",
+       .help = "Size near which old readings are thinned, and at last given up.",
        .min = 256 * kib},
       {.key = "buffer.max_age",
        .type = Type::duration,

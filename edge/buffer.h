@@ -66,6 +66,9 @@ struct BufferStats : RowSums {
   std::uint64_t dead_ticks = 0;  // refused for good; the last ones lie in the dead-letter table
   std::map<std::string, LossCount> lost;  // by reason of losses.h, since the file was born
   std::map<std::string, std::uint64_t> dead_by_reason;
+
+  // Ticks, as a frame declares them to the relay: "rejected" stands for what relays refused.
+  [[nodiscard]] std::map<std::string, std::uint64_t> lost_by_reason() const;
 };
 
 class Buffer {
@@ -115,6 +118,8 @@ class Buffer {
   // Oldest waiting row without its bytes.
   Result<std::optional<StoredFrame>> oldest();
   Result<std::optional<StoredFrame>> oldest_not_pinned();
+  // Newest waiting row with its bytes.
+  Result<std::optional<StoredFrame>> newest();
   // Makes releases lasting, syncs, and moves the WAL into the file. For a clean end.
   Status flush();
 

@@ -18,6 +18,18 @@ constexpr std::string_view dead_prefix = "dead:";
 
 }  // namespace
 
+std::map<std::string, std::uint64_t> BufferStats::lost_by_reason() const {
+  std::map<std::string, std::uint64_t> sums;
+  for (const auto& [reason, count] : lost) {
+    if (count.ticks > 0) sums[reason] += count.ticks;
+  }
+  for (const auto& [reason, count] : dead_by_reason) {
+    const bool own = reason == "undatable" || reason == "unreadable";
+    if (count > 0) sums[own ? reason : "rejected"] += count;
+  }
+  return sums;
+}
+
 void Buffer::tell_loss(std::string_view reason, const std::vector<std::uint64_t>& seqs) const {
   if (limits_.on_loss && !seqs.empty()) limits_.on_loss(epoch_, reason, seqs);
 }

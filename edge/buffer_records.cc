@@ -54,6 +54,19 @@ Result<std::optional<StoredFrame>> Buffer::oldest() {
   return std::optional(read_row(*select));
 }
 
+Result<std::optional<StoredFrame>> Buffer::newest() {
+  auto select = db_.prepare(concat("SELECT ", row_columns,
+                                   ", f.bytes FROM frames f JOIN boots b ON b.id = f.boot "
+                                   "WHERE f.last_seq > ? ORDER BY f.last_seq DESC LIMIT 1"));
+  if (!select) return select.error();
+  const auto row = select->bind(released_).step();
+  if (!row) return row.error();
+  if (!*row) return std::optional<StoredFrame>{};
+  StoredFrame frame = read_row(*select);
+  frame.bytes = select->bytes(row_bytes_column);
+  return std::optional(std::move(frame));
+}
+
 Result<Buffer::Levels> Buffer::sums(std::string_view where, std::uint64_t first,
                                     std::uint64_t last) {
   auto select = db_.prepare(

@@ -7,13 +7,10 @@
 #include <utility>
 #include <vector>
 
-#include "edge/boot_clock.h"
 #include "edge/collectors/jtop/jtop.h"
 #include "edge/collectors/npu_smi/parse.h"
-#include "edge/link_meter.h"
 #include "edge/read_all.h"
 #include "transport/catalog.h"
-#include "transport/clock.h"
 #include "transport/exposition.h"
 #include "transport/json_writer.h"
 #include "transport/text.h"
@@ -86,31 +83,6 @@ void print_prom(const std::vector<Reading>& readings, std::ostream& out) {
   out << expose(all);
 }
 
-std::string age_text(std::int64_t ms) {
-  const std::int64_t s = ms / 1000;
-  return concat(s / 86'400, "d ", s / 3600 % 24, "h ", s / 60 % 60, "m ", s % 60, "s");
-}
-
-void print_counts(std::string_view title, const std::map<std::string, std::uint64_t>& counts,
-                  std::ostream& out) {
-  for (const auto& [reason, ticks] : counts) {
-    out << title << " (" << reason << "): " << ticks << " ticks\n";
-  }
-}
-
-// The month that was counted last: only the settings know on which day it began.
-void print_meter(const std::string& buffer_path, std::ostream& out) {
-  const auto meter = LinkMeter::read(link_meter_path(buffer_path));
-  if (!meter) return;
-  const std::int64_t now_ms = system_clock()().wall_ms;
-  const auto line = [&](std::string_view what, const LinkUsage& usage) {
-    out << "link, " << what << ": " << usage.sent_bytes << " bytes sent, " << usage.received_bytes
-        << " received\n";
-  };
-  line("today", meter->day(now_ms));
-  line("month", meter->latest_month());
-}
-
 }  // namespace
 
 int once_command(const AgentSettings& settings, OnceFormat format, const std::string& collector,
@@ -142,52 +114,6 @@ int once_command(const AgentSettings& settings, OnceFormat format, const std::st
     }
   }
   return any ? exit_ok : exit_failure;
-}
-
-int spool_command(const std::string& path, std::ostream& out, std::ostream& errors) {
-  std::error_code error;
-  if (!std::filesystem::exists(path, error)) {
-    errors << "godwit-agent: " << path << ": "
-           << (error ? error.message() : "no such file; the agent has stored nothing there yet")
-           << '\n';
-    return exit_failure;
-  }
-  auto buffer = Buffer::open_read_only(path);
-  if (!buffer) {
-    errors << "godwit-agent: " << buffer.error().message << '\n';
-    return exit_failure;
-  }
-  const BufferStats stats = buffer->stats();
-  out << "file: " << path << '\n' << "stream: " << format_schema_id(buffer->epoch()) << '\n';
-  out << "waiting: " << stats.ticks << " ticks in " << stats.rows << " frames, " << stats.bytes
-      << " bytes\n";
-  out << "file in use: " << stats.file_bytes << " bytes\n"
-      << "last seq: " << buffer->last_seq() << '\n';
-  const auto boots = buffer->boots();
-  const auto oldest = buffer->oldest();
-  if (!boots || !oldest) {
-    errors << "godwit-agent: " << (boots ? oldest.error() : boots.error()).message << '\n';
-    return exit_failure;
-  }
-  for (const auto& boot : *boots) {
-    out << "boot " << boot.boot_id << ": ";
-    if (boot.offset_ms) {
-      out << "began " << format_utc(*boot.offset_ms) << ", clock "
-          << quality_name(static_cast<BootClock::Quality>(boot.quality)) << '\n';
-    } else {
-      out << "wall time unknown\n";
-    }
-    if (!*oldest || (*oldest)->boot_id != boot.boot_id || !boot.offset_ms) continue;
-    const std::int64_t wall = *boot.offset_ms + (*oldest)->first_boot_ms;
-    out << "oldest: " << format_utc(wall) << ", "
-        << age_text(std::max<std::int64_t>(0, system_clock()().wall_ms - wall)) << " ago\n";
-  }
-  print_meter(path, out);
-  for (const auto& [reason, lost] : stats.lost) {
-    out << "lost (" << reason << "): " << lost.ticks << " ticks, " << lost.samples << " samples\n";
-  }
-  print_counts("dead letters", stats.dead_by_reason, out);
-  return exit_ok;
 }
 
 int parse_command(const std::string& kind, const std::string& file, std::ostream& out,

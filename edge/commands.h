@@ -22,7 +22,12 @@ int once_command(const AgentSettings& settings, OnceFormat format, const std::st
                  std::ostream& out, std::ostream& errors);
 
 // What the buffer at `path` holds; may be in use by a running agent.
-int spool_command(const std::string& path, std::ostream& out, std::ostream& errors);
+struct SpoolRequest {
+  std::string path;
+  std::uint64_t max_bytes = 0;  // its bound
+  bool json = false;
+};
+int spool_command(const SpoolRequest& request, std::ostream& out, std::ostream& errors);
 
 // Prints what godwit-agent understands of a captured output, as JSON: `kind` "npu-smi" for the text
 // of npu-smi, "jtop" for a pickled reply of the jtop service.

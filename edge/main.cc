@@ -149,6 +149,7 @@ int dispatch(int argc, char** argv) {
   CLI::App* const settings_cmd = app.add_subcommand("settings", "print every setting as Markdown");
   CLI::App* const spool_cmd = app.add_subcommand("spool", "show what the buffer holds");
   spool_cmd->add_option("--path", options.spool_path, "buffer file; default: buffer.path");
+  spool_cmd->add_flag("--json", options.as_json, "one JSON object, for programs");
   CLI::App* const doctor_cmd =
       app.add_subcommand("doctor", "try all that this node gives, and say what is wrong");
   doctor_cmd->add_flag("--json", options.as_json, "for programs");
@@ -182,7 +183,8 @@ int dispatch(int argc, char** argv) {
   if (spool_cmd->parsed()) {
     const std::string path =
         options.spool_path.empty() ? settings->buffer_path : options.spool_path;
-    return spool_command(path, std::cout, std::cerr);
+    return spool_command({path, settings->buffer.max_bytes, options.as_json}, std::cout,
+                         std::cerr);
   }
   if (check_cmd->parsed()) std::cout << "settings are valid\n";
   return exit_ok;

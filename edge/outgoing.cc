@@ -40,6 +40,8 @@ Result<std::optional<OutgoingFrame>> Outgoing::make(Buffer& buffer) {
     last_wall_ms_ = last_wall_before;
     return std::optional<OutgoingFrame>{};
   }
+  auto lost = buffer.stats().lost_by_reason();
+  if (lost != told_) frame_.lost = out.lost = std::move(lost);
   out.payload = encode_frame(frame_);
   out.schema = frame_.schema;
   out.ticks = frame_.ticks();
@@ -57,6 +59,7 @@ Outgoing::Fit Outgoing::add_row(Buffer& buffer, const StoredFrame& row) {
   if (!decoded || row_.ticks() == 0) return Fit::no;
   row_is_readable_ = true;
   row_.stream = buffer.epoch();
+  row_.keep_every = keep_every(row.level);
   const bool is_first = frame_.ticks() == 0;
   const std::uint64_t width = std::max(frame_.columns.size(), row_.columns.size());
   if (!is_first && (frame_.ticks() + row_.ticks()) * width > limits_.max_values) return Fit::no;

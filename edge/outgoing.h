@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -31,6 +32,7 @@ struct OutgoingFrame {
   std::uint64_t ticks = 0;
   std::int64_t last_wall_ms = 0;
   bool history = false;
+  std::map<std::string, std::uint64_t> lost;  // what it declares lost; empty: nothing new
 };
 
 class Outgoing {
@@ -45,6 +47,9 @@ class Outgoing {
   // read and rows whose wall time will never be known are moved to the dead letters.
   Result<std::optional<OutgoingFrame>> make(Buffer& buffer);
 
+  // What the relay knows to be lost. A new connection may lead to one that knows nothing.
+  void set_told(std::map<std::string, std::uint64_t> lost) { told_ = std::move(lost); }
+
  private:
   enum class Fit : std::uint8_t { yes, no, later };
   // Adds a row to frame_ if it belongs there.
@@ -57,6 +62,7 @@ class Outgoing {
   Frame frame_;  // what is being made
   Frame row_;    // the row being added
   bool row_is_readable_ = false;
+  std::map<std::string, std::uint64_t> told_;
   // The last wall time given out: a small step back of the offset must not make times go back.
   std::int64_t last_wall_ms_ = 0;
 };

@@ -43,6 +43,7 @@ void Uplink::on_event(const LinkEvent& event, Buffer& buffer, std::int64_t now_m
       asker_.connected(now_ms);
       fresh_connection_ = true;
       announced_.clear();
+      outgoing_.set_told({});
       retry_ms_ = now_ms;
       resend_.reset();
       if (flight_) flight_->send_at_ms = now_ms;
@@ -115,6 +116,7 @@ void Uplink::on_ack(std::string_view payload, Buffer& buffer, std::int64_t now_m
 
 void Uplink::answer_stored(const Ack& ack, Buffer& buffer, std::int64_t now_ms) {
   stats_.acked_ticks += flight_->frame.ticks;
+  if (!flight_->frame.lost.empty()) outgoing_.set_told(std::move(flight_->frame.lost));
   stats_.relay_dropped_samples += ack.dropped_samples;
   if (ack.dropped_samples > 0) {
     log::warning("uplink", "the database refused samples of a frame",

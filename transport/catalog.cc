@@ -198,6 +198,7 @@ constexpr MetricInfo table[] = {
     {"godwit_node_online", gauge, "", "1 while the agent of a node is connected to the broker."},
     {"godwit_node_backlog_ticks", gauge, "", "Ticks that wait on a node, as it said when it connected."},
     {"godwit_node_catching_up", gauge, "", "1 while the frames of a node are backlog."},
+    {"godwit_node_lost_ticks_total", counter, "", "Ticks of a node that will never come, by reason, as it last declared; begins anew with its buffer."},
     {"godwit_node_last_frame_timestamp_seconds", gauge, "seconds", "When the last frame of a node came."},
 };
 // clang-format on

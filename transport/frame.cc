@@ -189,6 +189,15 @@ void pack_steps(Packer& packer, const std::vector<T>& values) {
   packer.integers(steps.data(), steps.size());
 }
 
+void pack_losses(Packer& packer, const std::map<std::string, std::uint64_t>& lost) {
+  packer.text("l");
+  packer.map(lost.size());
+  for (const auto& [reason, ticks] : lost) {
+    packer.text(reason);
+    packer.unsigned_integer(ticks);
+  }
+}
+
 bool has_value(const std::vector<double>& column) {
   return std::any_of(column.begin(), column.end(), [](double v) { return !is_absent(v); });
 }
@@ -217,7 +226,8 @@ std::string encode_frame(const Frame& frame) {
 
   std::string out;
   Packer packer(out);
-  packer.map(5 + (frame.history ? 1 : 0) + columns.fields());
+  packer.map(5 + (frame.history ? 1 : 0) + (frame.keep_every > 1 ? 1 : 0) +
+             (frame.lost.empty() ? 0 : 1) + columns.fields());
   packer.text("v");
   packer.integer(1);
   packer.text("s");
@@ -232,6 +242,11 @@ std::string encode_frame(const Frame& frame) {
     packer.text("h");
     packer.boolean(true);
   }
+  if (frame.keep_every > 1) {
+    packer.text("k");
+    packer.unsigned_integer(frame.keep_every);
+  }
+  if (!frame.lost.empty()) pack_losses(packer, frame.lost);
   columns.pack_into(packer, out);
   return compress_if_smaller(std::move(out));
 }

@@ -7,6 +7,7 @@
 
 #include <bit>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,6 +28,11 @@ struct Frame {
   SchemaId schema = 0;
   // True for readings that were held back (backlog) and are no present state.
   bool history = false;
+  // About one of so many ticks was kept; the others are lost.
+  std::uint64_t keep_every = 1;
+  // Ticks of the stream that will never come, by reason, since it began. Only in frames that tell
+  // something new; empty in others.
+  std::map<std::string, std::uint64_t> lost{};
   // One per tick, strictly increasing. Gaps are allowed (ticks thinned or dropped).
   std::vector<std::uint64_t> seqs;
   // One per tick, not decreasing. Milliseconds since 1970 UTC on the wire; CLOCK_BOOTTIME
@@ -50,6 +56,10 @@ inline constexpr std::size_t max_frame_bytes = 1U << 20;           // as receive
 inline constexpr std::size_t max_frame_unpacked_bytes = 8U << 20;  // after decompression
 inline constexpr std::size_t max_frame_ticks = 100'000;
 inline constexpr std::size_t max_frame_values = 4U << 20;  // ticks × columns
+
+inline constexpr std::size_t max_loss_reasons = 16;
+inline constexpr std::size_t max_loss_reason_bytes = 32;  // of [a-z0-9_]
+inline constexpr std::uint64_t max_keep_every = 1U << 20;
 
 // Exact: every double, any NaN pattern but `absent` included, comes back bit for bit. The frame
 // must hold at least one tick and keep its invariants (assert).

@@ -16,6 +16,7 @@ using column_code::max_integer;
 
 // Memory for unpacked messages that a thread keeps from one frame to the next.
 constexpr std::size_t max_kept_scratch = 1U << 20;
+constexpr std::string_view reason_characters = "abcdefghijklmnopqrstuvwxyz0123456789_";
 
 class FrameDecoder {
  public:
@@ -42,6 +43,8 @@ class FrameDecoder {
       if (!reader_.boolean()) reader_.fail("h is given but not true");
       next_field();
     }
+    keep_every();
+    losses();
     if (field_ == "m") patterns();
     if (field_ != "c") reader_.fail("field c does not come where it belongs");
     columns();
@@ -80,6 +83,29 @@ class FrameDecoder {
         out.push_back(static_cast<T>(value));
       }
     }
+  }
+
+  void keep_every() {
+    frame_.keep_every = 1;
+    if (field_ != "k") return;
+    frame_.keep_every = static_cast<std::uint64_t>(reader_.integer(2, max_keep_every));
+    next_field();
+  }
+
+  void losses() {
+    frame_.lost.clear();
+    if (field_ != "l") return;
+    const std::size_t count = reader_.map(max_loss_reasons);
+    if (count == 0) reader_.fail("no losses in l");
+    for (std::size_t i = 0; i < count && reader_.ok(); ++i) {
+      const std::string_view reason = reader_.text(max_loss_reason_bytes);
+      if (reason.empty() || reason.find_first_not_of(reason_characters) != reason.npos) {
+        reader_.fail("no reason of a loss");
+      }
+      const std::int64_t ticks = reader_.integer(0, max_integer);
+      frame_.lost[std::string(reason)] = static_cast<std::uint64_t>(ticks);
+    }
+    next_field();
   }
 
   void patterns() {

@@ -14,8 +14,8 @@ void drop_front(std::vector<T>& values, std::size_t count) {
 
 bool append_frame(Frame& into, const Frame& next, bool extends) {
   if (into.stream != next.stream || into.history != next.history ||
-      (into.schema != next.schema && !extends) || next.first_seq() <= into.last_seq() ||
-      next.times_ms.front() < into.times_ms.back()) {
+      into.keep_every != next.keep_every || (into.schema != next.schema && !extends) ||
+      next.first_seq() <= into.last_seq() || next.times_ms.front() < into.times_ms.back()) {
     return false;
   }
   const std::size_t old_ticks = into.ticks();

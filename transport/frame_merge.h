@@ -9,8 +9,8 @@
 namespace godwit {
 
 // Appends the ticks of `next` to `into`. False, and nothing changed, when they do not fit together:
-// another stream, another history flag, seqs or times that do not go on behind `into`'s, schemas
-// that differ without `extends`, or more ticks or values than a frame may hold.
+// another stream, another history flag or thinning, seqs or times that do not go on behind
+// `into`'s, schemas that differ without `extends`, or more ticks or values than a frame may hold.
 // `extends`: next.schema continues into.schema (SchemaBuilder::continues), so that into's columns
 // are the first ones of next's; `into` then takes next's schema.
 bool append_frame(Frame& into, const Frame& next, bool extends = false);

@@ -36,6 +36,15 @@ TEST_CASE("frames and stored samples are noted, and catching up is told from liv
   REQUIRE(presence.last_sample_ms == 1900);
 }
 
+TEST_CASE("what a node declares lost is known until it declares something else") {
+  Fleet fleet;
+  fleet.on_frame("n", 1000, true, {{"full", 3}, {"thinned", 4}});
+  fleet.on_frame("n", 2000, false);
+  REQUIRE(fleet.nodes().at("n").lost.at("thinned") == 4);
+  fleet.on_frame("n", 3000, false, {{"thinned", 9}});
+  REQUIRE(fleet.nodes().at("n").lost.size() == 1);
+}
+
 TEST_CASE("the fleet is bounded and a cleared status makes room") {
   Fleet fleet(2);
   for (const auto node : {"a", "b", "c"}) fleet.on_status(node, status(true, "boot", 1));

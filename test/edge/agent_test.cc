@@ -1,6 +1,8 @@
 #include "edge/agent.h"
 
 #include <atomic>
+#include <cmath>
+#include <set>
 #include <thread>
 
 #include <catch2/catch.hpp>
@@ -26,6 +28,7 @@ struct Source {
   std::atomic<bool> overlapped = false;
   std::atomic<int> sleep_ms = 0;
   std::atomic<int> failure = -1;  // ErrorCode
+  int noise = 0;                  // so many series that do not compress
 };
 
 class TestCollector : public Collector {
@@ -35,6 +38,9 @@ class TestCollector : public Collector {
     if (++source_.at_once > 1) source_.overlapped = true;
     std::this_thread::sleep_for(milliseconds(source_.sleep_ms));
     out.add("node_load1", {{"from", name_}}, ++source_.runs);
+    for (int i = 0; i < source_.noise; ++i) {
+      out.add("node_load5", {{"n", std::to_string(i)}}, std::sqrt(1 + i + source_.runs));
+    }
     --source_.at_once;
     if (source_.failure >= 0) {
       out.clear();
@@ -71,6 +77,7 @@ struct Node {
   std::unique_ptr<Agent> agent;
   std::thread thread;
   bool publish_latest = false;
+  std::uint64_t max_bytes = BufferLimits{}.max_bytes;
   std::string listen;
   std::int64_t boot_began_ms = 0;  // in the machine's boot time
 
@@ -80,6 +87,7 @@ struct Node {
     settings.interval_ms = 100;
     settings.flush_interval_ms = 300;
     settings.buffer_path = dir.file("buffer.db");
+    settings.buffer.max_bytes = max_bytes;
     settings.max_age_ms = 86'400'000;
     settings.truth_log = dir.file("truth");
     settings.publish_latest = publish_latest;
@@ -161,6 +169,49 @@ TEST_CASE("readings of quick and slow collectors reach the relay, each with its 
   std::size_t most = 0;
   for (const auto& [place, count] : places) most = std::max(most, count);
   CHECK(most >= 3);
+}
+
+TEST_CASE("what a full buffer gave up is what is missing, and the relay is told") {
+  Node node;
+  node.quick.noise = 600;
+  node.max_bytes = 256U << 10;
+  node.start();
+  const auto thinnings = [&] {
+    std::size_t count = 0;
+    const std::string truth = test::read_file(node.dir.file("truth"));
+    for (const auto line : split_lines(truth)) count += line.find("thinned") < 12 ? 1 : 0;
+    return count;
+  };
+  REQUIRE(eventually([&] { return thinnings() >= 20; }));
+  node.connect_relay();
+  REQUIRE(node.relay_sees([&] { return !node.relay->lost.empty() && node.relay->ticks() > 20; }));
+  node.stop();
+
+  std::set<std::uint64_t> expected;
+  std::set<std::uint64_t> lost;
+  const std::string truth = test::read_file(node.dir.file("truth"));
+  for (const auto line : split_lines(truth)) {
+    if (line.starts_with("{\"seq\":")) {
+      expected.insert(*parse_int<std::uint64_t>(line.substr(7, line.find(',') - 7)));
+    }
+    if (!line.starts_with("{\"lost\":\"thinned\"")) continue;
+    std::string numbers(line.substr(line.find("[[")));
+    for (auto& c : numbers) c = c >= '0' && c <= '9' ? c : ' ';
+    const auto fields = split_blanks(numbers);
+    for (std::size_t i = 0; i + 1 < fields.size(); i += 2) {
+      for (auto n = *parse_int<std::uint64_t>(fields[i]);
+           n <= *parse_int<std::uint64_t>(fields[i + 1]); ++n) {
+        lost.insert(n);
+      }
+    }
+  }
+  REQUIRE(lost.size() >= 20);
+  for (const auto seq : lost) CHECK(expected.erase(seq) == 1);
+  REQUIRE(node.relay->seqs.size() == 1);
+  CHECK(node.relay->seqs.begin()->second == expected);
+  CHECK(node.relay->lost.at("thinned") == lost.size());
+  CHECK(node.relay->thinned_frames > 0);
+  CHECK(node.relay->out_of_order == 0);
 }
 
 TEST_CASE("a hanging collector delays nobody, is told, and never runs twice at once") {

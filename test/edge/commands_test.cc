@@ -81,11 +81,11 @@ TEST_CASE("parse names the file that it cannot read") {
   }
 }
 
-TEST_CASE("spool shows what a buffer holds") {
+TEST_CASE("spool shows what a buffer holds, for people and for programs") {
   const test::TempDir dir;
   std::ostringstream out;
   std::ostringstream errors;
-  CHECK(spool_command(dir.file("none.db"), out, errors) == exit_failure);
+  CHECK(spool_command({dir.file("none.db"), 1000, false}, out, errors) == exit_failure);
   CHECK(errors.str().find("none.db: no such file") != std::string::npos);
   auto buffer = Buffer::open(dir.file("b.db"), {});
   REQUIRE(buffer.ok());
@@ -96,10 +96,37 @@ TEST_CASE("spool shows what a buffer holds") {
   row.boot_id = "boot";
   row.bytes = "bytes";
   REQUIRE(buffer->append(row).ok());
+  row.first_seq = 11;
+  row.last_seq = 20;
+  row.first_boot_ms = 10'000;
+  row.last_boot_ms = 19'000;
+  row.level = 4;
+  REQUIRE(buffer->append(row).ok());
   REQUIRE(buffer->put_boot({"boot", 1'795'000'000'000, 2}).ok());
-  CHECK(spool_command(dir.file("b.db"), out, errors) == exit_ok);
-  CHECK(out.str().find("waiting: 10 ticks in 1 frames, 5 bytes") != std::string::npos);
-  CHECK(out.str().find("boot boot: began 2026-11-18T") != std::string::npos);
+  REQUIRE(buffer->count_dropped(7, "thinned", 70).ok());
+  const SpoolRequest request{dir.file("b.db"), buffer->stats().file_bytes + 1000, false};
+  const auto shows = [&](std::string_view text) {
+    INFO(text << " in " << out.str());
+    CHECK(out.str().find(text) != std::string::npos);
+  };
+  CHECK(spool_command(request, out, errors) == exit_ok);
+  shows("waiting: 20 ticks in 2 frames, 10 bytes");
+  shows("as stored: 10 ticks in 1 frames, 5 bytes");
+  shows("1 of 8 ticks: 10 ticks in 1 frames, 5 bytes");
+  shows("boot boot: began 2026-11-18T");
+  shows("oldest: 2026-11-18T11:06:40");
+  shows("newest: 2026-11-18T11:06:59");
+  shows("free: 1000 bytes");
+  shows("lasts without a link: 0d 0h 33m 20s");  // 5 bytes in 10 s
+  shows("lost (thinned): 7 ticks, 70 samples");
+  out.str("");
+  CHECK(spool_command({request.path, request.max_bytes, true}, out, errors) == exit_ok);
+  shows("\"ticks\": 20");
+  shows("\"keep_every\": 8");
+  shows("\"free_bytes\": 1000");
+  shows("\"lasts_ms\": 2000000");
+  shows("\"oldest_ms\": 1795000000000");
+  shows("\"samples\": 70");
 }
 
 }  // namespace

@@ -83,6 +83,8 @@ void FakeRelay::take_frame(const Message& message) {
   }
   ++frames;
   if (frame.history) ++history_frames;
+  if (frame.keep_every > 1) ++thinned_frames;
+  if (!frame.lost.empty()) lost = frame.lost;
   if (silent) return;
   Ack ack;
   ack.stream = frame.stream;

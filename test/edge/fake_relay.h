@@ -45,6 +45,8 @@ class FakeRelay {
   std::map<std::uint64_t, std::set<std::uint64_t>> seqs;  // by stream
   std::size_t frames = 0;                                 // repeats included
   std::size_t history_frames = 0;
+  std::size_t thinned_frames = 0;
+  std::map<std::string, std::uint64_t> lost;  // as declared last
   std::size_t repeated_ticks = 0;
   std::size_t out_of_order = 0;  // frames that began at or before the last seq and were no repeat
   std::size_t schema_asks = 0;

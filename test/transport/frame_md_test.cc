@@ -48,6 +48,19 @@ std::vector<Series> root_series() {
           {"node_cpu_seconds_total", {{"cpu", "0"}, {"mode", "idle"}}, Kind::counter}};
 }
 
+Frame thinned_frame(SchemaId schema) {
+  Frame frame;
+  frame.stream = 0x1f3a'77c2'90de'4b58;
+  frame.schema = schema;
+  frame.history = true;
+  frame.keep_every = 4;
+  frame.lost = {{"full", 10}, {"thinned", 300}};
+  frame.seqs = {19, 23};
+  frame.times_ms = {1'794'990'000'000, 1'794'990'004'000};
+  frame.columns = {{0.52, 0.55}};
+  return frame;
+}
+
 Frame live_frame(SchemaId schema) {
   Frame frame;
   frame.stream = 0x1f3a'77c2'90de'4b58;
@@ -112,6 +125,8 @@ TEST_CASE("the examples of FRAME.md are what the codecs write and read") {
 
   check_frame(live_frame(root_id), take(examples, "frame"));
   check_frame(history_frame(schema_id_of(child)), take(examples, "frame-history"));
+
+  check_frame(thinned_frame(root_id), take(examples, "frame-thinned"));
 
   // Another zstd may write other bytes; all must read these.
   const std::string packed = take(examples, "frame-zstd");

@@ -71,6 +71,8 @@ Frame random_frame(Random& random, std::size_t max_ticks, std::size_t max_column
   frame.stream = random();
   frame.schema = random();
   frame.history = below(random, 2) == 0;
+  if (below(random, 4) == 0) frame.keep_every = 2U << below(random, 6);
+  if (below(random, 4) == 0) frame.lost = {{"full", random() >> 11}, {"thinned", 0}};
   const std::size_t ticks = 1 + below(random, max_ticks);
   std::uint64_t seq = below(random, 1000);
   auto time = static_cast<std::int64_t>(below(random, 2) * 1'795'000'000'123U);
@@ -96,7 +98,8 @@ Frame random_frame(Random& random, std::size_t max_ticks, std::size_t max_column
 }
 
 bool same_bits(const Frame& a, const Frame& b) {
-  if (a.stream != b.stream || a.schema != b.schema || a.history != b.history || a.seqs != b.seqs ||
+  if (a.stream != b.stream || a.schema != b.schema || a.history != b.history ||
+      a.keep_every != b.keep_every || a.lost != b.lost || a.seqs != b.seqs ||
       a.times_ms != b.times_ms) {
     return false;
   }

@@ -75,6 +75,20 @@ TEST_CASE("random frames come back bit for bit") {
   }
 }
 
+TEST_CASE("a loss needs a reason that a label can hold, and there are few") {
+  Frame frame = one_tick(1);
+  Frame decoded;
+  for (const std::string reason : {"", "two words", "Full", std::string(33, 'a').c_str()}) {
+    frame.lost = {{reason, 1}};
+    CHECK_FALSE(decode_frame(encode_frame(frame), decoded));
+  }
+  frame.lost.clear();
+  for (int i = 0; i < 17; ++i) frame.lost["reason_" + std::to_string(i)] = 1;
+  CHECK_FALSE(decode_frame(encode_frame(frame), decoded));
+  frame.lost.erase("reason_0");
+  CHECK(decode_frame(encode_frame(frame), decoded));
+}
+
 TEST_CASE("a frame keeps notable doubles exactly") {
   const double value =
       GENERATE(0.0, -0.0, 0.1, 1e15, 9007199254740992.0, 9007199254740994.0, -1e300,
