@@ -15,6 +15,8 @@ namespace {
 
 // Each costs under a millisecond or two on a small node, and frees more than a row brings.
 constexpr int max_merges_per_append = 2;
+// With those that only move a large row to the next level.
+constexpr int max_steps_per_append = 32;
 constexpr int max_drops_per_append = 256;
 // Values of a merged row: as many ticks of 150 series as compress well and fit one page or two.
 constexpr std::size_t merged_values = 8192;
@@ -45,13 +47,16 @@ struct Buffer::Run {
 
 Status Buffer::make_room(std::uint64_t bytes) {
   const std::uint64_t soft_limit = page_limit() - page_limit() / 16;
-  for (int merges = 0; merges < max_merges_per_append; ++merges) {
+  int merges = 0;
+  for (int steps = 0; steps < max_steps_per_append && merges < max_merges_per_append; ++steps) {
     const auto used = used_bytes();
     if (!used) return used.error();
     if (*used + bytes <= soft_limit) return {};
-    const auto freed = merge_some();
-    if (!freed) return freed.error();
-    if (!*freed) break;
+    const std::uint64_t bytes_before = stats_.bytes;
+    const auto changed = merge_some();
+    if (!changed) return changed.error();
+    if (!*changed) break;
+    if (stats_.bytes != bytes_before) ++merges;
   }
   for (int drops = 0; drops < max_drops_per_append; ++drops) {
     const auto used = used_bytes();
