@@ -183,8 +183,7 @@ int dispatch(int argc, char** argv) {
   if (spool_cmd->parsed()) {
     const std::string path =
         options.spool_path.empty() ? settings->buffer_path : options.spool_path;
-    return spool_command({path, settings->buffer.max_bytes, options.as_json}, std::cout,
-                         std::cerr);
+    return spool_command({path, settings->buffer.max_bytes, options.as_json}, std::cout, std::cerr);
   }
   if (check_cmd->parsed()) std::cout << "settings are valid\n";
   return exit_ok;
