@@ -24,7 +24,7 @@ set(flags "-B${CMAKE_SYSROOT}/usr/lib/${triple} -flto=auto -ffunction-sections -
 string(APPEND flags " -ffile-prefix-map=${root}=.")
 set(CMAKE_C_FLAGS_INIT "${flags} -fno-asynchronous-unwind-tables -fno-unwind-tables")
 set(CMAKE_CXX_FLAGS_INIT "${flags} -DGODWIT_STATIC")
-set(CMAKE_EXE_LINKER_FLAGS_INIT "-static -Wl,--gc-sections -Wl,-O1 -Wl,-z,noexecstack")
+set(CMAKE_EXE_LINKER_FLAGS_INIT "-static -Wl,--gc-sections -Wl,-O1 -Wl,-z,noexecstack -Werror=odr -Werror=lto-type-mismatch")
 
 # With a map beside the program, from which scripts/static/finish.py tells what is in it.
 set(CMAKE_CXX_LINK_EXECUTABLE "<CMAKE_CXX_COMPILER> <FLAGS> <CMAKE_CXX_LINK_FLAGS> <LINK_FLAGS> <OBJECTS> \
