@@ -20,7 +20,6 @@ constexpr std::int64_t longest_sleep_ms = 1000;
 constexpr std::int64_t punctual_ms = 20;
 constexpr std::int64_t self_interval_ms = 10'000;
 constexpr std::int64_t farewell_ms = 2000;
-constexpr std::uint64_t skipped_after_boot = 1U << 20;
 
 TickJournal open_journal(const AgentSettings& settings) {
   if (settings.buffer_path.empty()) return {};
@@ -84,28 +83,6 @@ Agent::~Agent() {
   if (parts_.link) parts_.link->stop(0);
 }
 
-void Agent::recover() {
-  bool same_boot = false;
-  if (const auto boots = buffer().boots()) {
-    for (const auto& boot : *boots) {
-      same_boot = boot.boot_id == parts_.boot_id;
-      if (boot.offset_ms) {
-        clock_.restore(boot.boot_id,
-                       {*boot.offset_ms, static_cast<BootClock::Quality>(boot.quality)});
-      }
-    }
-  }
-  const auto recovered = gatherer_.recover(buffer());
-  if (!recovered) {
-    replace_buffer(recovered.error(), now().boot_ms);
-  } else if (*recovered > 0) {
-    log::info("buffer", "took back ticks of a process that did not end cleanly",
-              {{"ticks", *recovered}});
-  }
-  if (!same_boot && buffer().last_seq() > 0) buffer().skip_seqs(skipped_after_boot);
-  gatherer_.move_to(buffer());
-}
-
 Status Agent::start() {
   for (const auto& choice : settings_.collectors) {
     const auto deliver = [this](CollectorResult&& result) {
@@ -137,6 +114,7 @@ Status Agent::start() {
 }
 
 Status Agent::run() {
+  if (keeper_.is_locked_out()) return *keeper_.trouble();
   if (Status status = start(); !status) return status;
   const std::int64_t start_ms = now().boot_ms;
   flush_due_ms_ = start_ms + std::min<std::int64_t>(settings_.flush_interval_ms, 1000);
@@ -169,17 +147,24 @@ void Agent::turn(std::vector<Event>&& events) {
   now_ms = now().boot_ms;
   keep_stored(now_ms);
   if (uplink_) {
-    uplink_->step(buffer(), now_ms);
+    step_uplink(now_ms);
     if (uplink_->take_clock_change()) store_clock();
   }
+}
+
+void Agent::step_uplink(std::int64_t now_ms) {
+  if (outbox().epoch() != boots_of_) learn_boots();
+  uplink_->step(outbox(), now_ms);
+  const auto failed = uplink_->take_buffer_error();
+  if (failed && keeper_.replace_outbox(*failed, now_ms)) buffer_changed();
 }
 
 void Agent::handle(Event&& event, std::int64_t now_ms) {
   if (auto* link_event = std::get_if<LinkEvent>(&event)) {
     if (!uplink_) return;
-    uplink_->on_event(*link_event, buffer(), now_ms);
+    uplink_->on_event(*link_event, outbox(), now_ms);
     // The next frame goes out before further events are looked at.
-    uplink_->step(buffer(), now_ms);
+    step_uplink(now_ms);
     return;
   }
   auto& result = std::get<CollectorResult>(event);
@@ -226,7 +211,7 @@ void Agent::conclude(CollectorResult&& result, Batch& tick) {
 
 void Agent::take_self_readings(Batch& tick) {
   SelfState state;
-  state.buffer = buffer().stats();
+  state.buffer = keeper_.stats();
   state.buffer_in_memory = keeper_.trouble().has_value();
   state.gathered_ticks = gatherer_.gathered_ticks();
   state.lost_ticks = gatherer_.lost_ticks();
@@ -236,7 +221,7 @@ void Agent::take_self_readings(Batch& tick) {
     state.uplink = uplink_->stats();
     state.link = parts_.link->stats();
   }
-  const auto oldest = buffer().oldest();
+  const auto oldest = outbox().oldest();
   const auto wall_now = clock_.wall_now();
   if (uplink_ && wall_now) {
     state.link_day = uplink_->meter().day(*wall_now);
@@ -271,19 +256,20 @@ void Agent::finish() {
   if (uplink_) {
     const std::int64_t end_ms = now().boot_ms + farewell_ms;
     std::int64_t now_ms = now().boot_ms;
-    while (uplink_->connected() && !buffer().empty() && now_ms < end_ms) {
-      uplink_->step(buffer(), now_ms);
+    while (uplink_->connected() && !outbox().empty() && now_ms < end_ms) {
+      step_uplink(now_ms);
       for (auto& event : inbox_.wait(50)) {
         if (auto* link_event = std::get_if<LinkEvent>(&event)) {
-          uplink_->on_event(*link_event, buffer(), now().boot_ms);
+          uplink_->on_event(*link_event, outbox(), now().boot_ms);
         }
       }
       now_ms = now().boot_ms;
     }
-    uplink_->say_goodbye(buffer());
+    uplink_->say_goodbye(outbox());
     parts_.link->stop(1000);
     uplink_->store_meter();
   }
+  keeper_.finish();
   if (const Status status = buffer().flush(); !status) {
     log::error("buffer", status.error().message);
   }

@@ -78,6 +78,9 @@ class Agent {
   void finish();
 
   Buffer& buffer() { return keeper_.buffer(); }
+  Buffer& outbox() { return keeper_.outbox(); }
+  void step_uplink(std::int64_t now_ms);
+  void learn_boots();
   [[nodiscard]] TimePoint now() const { return parts_.clock(); }
 
   AgentSettings settings_;
@@ -93,6 +96,7 @@ class Agent {
   Inbox<Event> inbox_;
   std::atomic<bool> stopping_ = false;
 
+  std::uint64_t boots_of_ = 0;  // the stream whose boots clock_ knows
   std::int64_t flush_due_ms_ = 0;
   std::int64_t sync_due_ms_ = 0;
   std::int64_t self_due_ms_ = 0;

@@ -17,6 +17,39 @@ constexpr int undated_patience_turns = 15;
 
 }  // namespace
 
+void Agent::recover() {
+  learn_boots();
+  auto recovered = gatherer_.recover(buffer());
+  if (!recovered) {
+    // What is journalled is taken into RAM before the journal is used again.
+    replace_buffer(recovered.error(), now().boot_ms);
+    recovered = gatherer_.recover(buffer());
+  }
+  if (recovered && *recovered > 0) {
+    log::info("buffer", "took back ticks of a process that did not end cleanly",
+              {{"ticks", *recovered}});
+  }
+  if (const Status begun = keeper_.begin_stream(); !begun) {
+    replace_buffer(begun.error(), now().boot_ms);
+  }
+  gatherer_.move_to(buffer());
+}
+
+// What the buffer that is sent from knows of the time; the present boot's may be known better by
+// now.
+void Agent::learn_boots() {
+  boots_of_ = outbox().epoch();
+  const auto boots = outbox().boots();
+  if (!boots) return;
+  for (const auto& boot : *boots) {
+    if (!boot.offset_ms) continue;
+    const bool is_better =
+        boot.boot_id != parts_.boot_id || clock_.offset().quality == BootClock::Quality::unknown;
+    if (!is_better) continue;
+    clock_.restore(boot.boot_id, {*boot.offset_ms, static_cast<BootClock::Quality>(boot.quality)});
+  }
+}
+
 // Moves what is gathered into the buffer when it is time, and keeps the buffer in order.
 void Agent::keep_stored(std::int64_t now_ms) {
   if (keeper_.retry(now_ms)) buffer_changed();
@@ -47,7 +80,6 @@ void Agent::replace_buffer(const Error& error, std::int64_t now_ms) {
 
 void Agent::buffer_changed() {
   gatherer_.move_to(buffer());
-  if (uplink_) uplink_->forget_flight();
   boot_stored_ = false;
 }
 
@@ -65,9 +97,9 @@ void Agent::expire(std::int64_t now_ms) {
   expire_due_ms_ = now_ms + expire_interval_ms;
   gatherer_.forget_old_schemas();
   for (int rows = 0; rows < max_expired_rows; ++rows) {
-    const auto oldest = buffer().oldest_not_pinned();
+    const auto oldest = outbox().oldest_not_pinned();
     if (!oldest || !*oldest || least_age_ms(**oldest, now_ms) <= settings_.max_age_ms) return;
-    if (!buffer().drop_oldest("age")) return;
+    if (!outbox().drop_oldest("age")) return;
   }
   expire_due_ms_ = now_ms + 1000;
 }
@@ -81,7 +113,7 @@ std::int64_t Agent::least_age_ms(const StoredFrame& row, std::int64_t now_ms) co
 }
 
 std::uint64_t Agent::delivered_seq() {
-  const auto oldest = buffer().oldest();
+  const auto oldest = outbox().oldest();
   if (oldest && *oldest) return (*oldest)->first_seq - 1;
   return gatherer_.last_seq() - gatherer_.gathered_ticks();
 }
@@ -140,7 +172,7 @@ void Agent::show(std::int64_t now_ms) {
     not_ready = concat("readings are kept in RAM: ", keeper_.trouble()->message);
   status_.turn(steady_ms(), std::move(not_ready));
   if (!http_) return;
-  const BufferStats stats = buffer().stats();
+  const BufferStats stats = keeper_.stats();
   JsonWriter json(2);
   json.begin_object();
   json.member("version", GODWIT_VERSION);

@@ -5,6 +5,7 @@
 // milliseconds of the boot that the row names; the buffer looks into them only to make room.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <functional>
@@ -89,6 +90,11 @@ class Buffer {
   // Leaves a gap of `count` seqs. After a power cut a row that was sent may have been rolled back;
   // its seqs must not come again with other readings, which the relay would take for repeats.
   void skip_seqs(std::uint64_t count) { last_seq_ += count; }
+  void skip_to(std::uint64_t seq) { last_seq_ = std::max(last_seq_, seq); }
+  // Up to here all is delivered.
+  [[nodiscard]] std::uint64_t released() const { return released_; }
+  // Goes on with another's stream and boots. Only while nothing was stored here.
+  Status follow(Buffer& other);
 
   // Stores a row in one commit, together with everything released since the last one. Near the
   // bound some old rows are merged, thinned or dropped in the same commit: a little with each

@@ -1,5 +1,6 @@
 // What Buffer reads and keeps beside the changes of its queue: rows, sums, schemas, boots, state.
 #include <algorithm>
+#include <cassert>
 #include <utility>
 
 #include "edge/buffer.h"
@@ -88,6 +89,18 @@ Status Buffer::set_state(std::string_view key, std::uint64_t value) {
   auto statement = db_.prepare("INSERT OR REPLACE INTO state(key, value) VALUES(?, ?)");
   if (!statement) return statement.error();
   return statement->bind_text(key).bind(value).run();
+}
+
+Status Buffer::follow(Buffer& other) {
+  assert(stats_.rows == 0 && last_seq_ == 0);
+  epoch_ = other.epoch_;
+  last_seq_ = released_ = deleted_ = other.last_seq_;
+  const auto known = other.boots();
+  if (!known) return known.error();
+  for (const auto& boot : *known) {
+    if (Status s = put_boot(boot); !s) return s;
+  }
+  return {};
 }
 
 Status Buffer::put_schema(SchemaId id, std::optional<SchemaId> parent, std::string_view message) {

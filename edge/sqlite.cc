@@ -9,6 +9,8 @@
 namespace godwit {
 namespace {
 
+constexpr int max_value_bytes = 16 << 20;  // twice the largest frame
+
 ErrorCode code_of(int result) {
   switch (result & 0xff) {
     case SQLITE_CORRUPT:
@@ -65,6 +67,12 @@ SqliteStatement& SqliteStatement::bind_blob(std::string_view value) {
   return *this;
 }
 
+SqliteStatement& SqliteStatement::reset() {
+  (void)sqlite3_reset(statement_.get());  // says again what the last step said
+  next_parameter_ = 1;
+  return *this;
+}
+
 Result<bool> SqliteStatement::step() {
   const int result = sqlite3_step(statement_.get());
   if (result == SQLITE_ROW) return true;
@@ -108,6 +116,8 @@ Result<Sqlite> Sqlite::open(const std::string& path, Mode mode) {
   if (result != SQLITE_OK) return error_of(raw, result);
   sqlite3_extended_result_codes(raw, 1);
   sqlite3_busy_timeout(raw, 2000);
+  // A damaged length must not become an allocation.
+  sqlite3_limit(raw, SQLITE_LIMIT_LENGTH, max_value_bytes);
   return db;
 }
 

@@ -35,6 +35,9 @@ class SqliteStatement {
   SqliteStatement& bind_text(std::string_view value);
   SqliteStatement& bind_blob(std::string_view value);
 
+  // To be bound and run once more.
+  SqliteStatement& reset();
+
   // true: a row is there to be read; false: done.
   Result<bool> step();
   // For statements without rows of interest.

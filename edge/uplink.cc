@@ -79,7 +79,8 @@ void Uplink::on_ack(std::string_view payload, Buffer& buffer, std::int64_t now_m
     if (heard == TimeAsker::Heard::clock_changed) clock_changed_ = true;
     return;
   }
-  const bool is_ours = flight_ && flight_->sends > 0 && ack->stream == buffer.epoch() &&
+  forget_foreign_flight(buffer);
+  const bool is_ours = flight_ && flight_->sends > 0 && ack->stream == flight_->stream &&
                        ack->seq == flight_->frame.last_seq;
   if (!is_ours) {
     ++stats_.stale_acks;
@@ -99,7 +100,7 @@ void Uplink::on_ack(std::string_view payload, Buffer& buffer, std::int64_t now_m
                    {{"reason", ack->reason}, {"ticks", flight_->frame.ticks}});
       const Status moved = buffer.reject(flight_->frame.first_seq, flight_->frame.last_seq,
                                          ack->reason.empty() ? "rejected" : ack->reason);
-      if (!moved) log::error("buffer", moved.error().message);
+      if (!moved) buffer_failed(moved.error());
       flight_.reset();
       retry_ms_ = moved ? now_ms : now_ms + buffer_error_pause_ms;
       break;
@@ -123,7 +124,7 @@ void Uplink::answer_stored(const Ack& ack, Buffer& buffer, std::int64_t now_ms) 
                  {{"samples", ack.dropped_samples}, {"reason", ack.reason}});
   }
   const Status released = buffer.release(flight_->frame.last_seq);
-  if (!released) log::error("buffer", released.error().message);
+  if (!released) buffer_failed(released.error());
   flight_.reset();
   resend_.reset();
   retry_ms_ = released ? now_ms : now_ms + buffer_error_pause_ms;
@@ -236,7 +237,18 @@ void Uplink::clear_schemas(Buffer& buffer, std::int64_t now_ms) {
   }
 }
 
+void Uplink::buffer_failed(Error error) {
+  log::error("buffer", error.message);
+  buffer_error_ = std::move(error);
+}
+
+// The buffer may be another one since.
+void Uplink::forget_foreign_flight(const Buffer& buffer) {
+  if (flight_ && flight_->stream != buffer.epoch()) flight_.reset();
+}
+
 void Uplink::step(Buffer& buffer, std::int64_t now_ms) {
+  forget_foreign_flight(buffer);
   stepped_ms_ = now_ms;
   meter_.count(link_.stats(), clock_.wall_now());
   if (!connected_ || now_ms < retry_ms_) return;
@@ -248,12 +260,12 @@ void Uplink::step(Buffer& buffer, std::int64_t now_ms) {
     if (buffer.empty()) return;
     auto made = outgoing_.make(buffer);
     if (!made) {
-      log::error("buffer", made.error().message);
+      buffer_failed(made.error());
       retry_ms_ = now_ms + buffer_error_pause_ms;
       return;
     }
     if (!made->has_value()) return;
-    flight_ = Flight{std::move(**made), 0, 0, now_ms, 0, 0};
+    flight_ = Flight{std::move(**made), buffer.epoch(), 0, 0, now_ms, 0, 0};
     buffer.pin(flight_->frame.first_seq, flight_->frame.last_seq);
   }
   if (now_ms >= flight_->send_at_ms) send(buffer, now_ms);

@@ -66,8 +66,10 @@ class Uplink {
 
   // The schema that new ticks use stays published though no stored row may use it.
   void set_current_schema(SchemaId id) { current_schema_ = id; }
-  // Another buffer: what is in flight belongs to the old one.
-  void forget_flight() { flight_.reset(); }
+  // What the buffer refused to do since the last call.
+  [[nodiscard]] std::optional<Error> take_buffer_error() {
+    return std::exchange(buffer_error_, std::nullopt);
+  }
   // The last words of a clean end; the rest is for link.stop().
   void say_goodbye(Buffer& buffer);
 
@@ -85,6 +87,7 @@ class Uplink {
  private:
   struct Flight {
     OutgoingFrame frame;
+    std::uint64_t stream = 0;
     std::int64_t first_sent_ms = 0;
     std::int64_t sent_ms = 0;
     std::int64_t send_at_ms = 0;  // when to send (again)
@@ -95,6 +98,8 @@ class Uplink {
   void on_ack(std::string_view payload, Buffer& buffer, std::int64_t now_ms);
   void answer_stored(const Ack& ack, Buffer& buffer, std::int64_t now_ms);
   void answer_need_schema(std::int64_t now_ms);
+  void buffer_failed(Error error);
+  void forget_foreign_flight(const Buffer& buffer);
   void publish_birth(Buffer& buffer);
   // false: the link has no room or is gone; try later.
   bool publish_schemas(Buffer& buffer, SchemaId id);
@@ -110,6 +115,7 @@ class Uplink {
   Backoff resend_;
   TimeAsker asker_;
   std::optional<Flight> flight_;
+  std::optional<Error> buffer_error_;
   std::set<SchemaId> announced_;  // on this connection
   std::optional<SchemaId> current_schema_;
   std::int64_t retry_ms_ = 0;  // nothing is sent before

@@ -162,7 +162,7 @@ TEST_CASE("rows that waited in RAM move to the file when it works again") {
     if (i % 2 == 1) REQUIRE(gatherer.flush(ram).ok());
   }
   REQUIRE(ram.put_boot({"boot", 1234, 2}).ok());
-  REQUIRE(copy_waiting_rows(ram, file).ok());
+  REQUIRE(move_waiting_rows(ram, file).ok());
   CHECK(ram.empty());
   const auto ticks = ticks_of(file);
   REQUIRE(ticks.size() == 4);
@@ -182,7 +182,7 @@ TEST_CASE("the keeper falls back to RAM and returns to the file") {
   REQUIRE(gatherer.flush(keeper.buffer()).ok());
   CHECK_FALSE(keeper.retry(1000));
   std::filesystem::remove(dir.path() / "buffer.db");
-  CHECK_FALSE(keeper.retry(2000));  // not before the minute is over
+  CHECK_FALSE(keeper.retry(1500));  // not before a second is over
   REQUIRE(keeper.retry(100'000));
   CHECK_FALSE(keeper.trouble());
   CHECK_FALSE(keeper.buffer().in_memory());
