@@ -23,7 +23,7 @@ CREATE TABLE state(key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE frames(last_seq INTEGER PRIMARY KEY, first_seq INTEGER NOT NULL,
   boot INTEGER NOT NULL, first_boot_ms INTEGER NOT NULL, last_boot_ms INTEGER NOT NULL,
   schema INTEGER NOT NULL, ticks INTEGER NOT NULL, bytes BLOB NOT NULL,
-  level INTEGER NOT NULL DEFAULT 0);
+  level INTEGER NOT NULL DEFAULT 0, sum INTEGER GENERATED ALWAYS AS (crc32(bytes)) STORED);
 CREATE TABLE boots(id INTEGER PRIMARY KEY, boot_id TEXT NOT NULL UNIQUE, offset_ms INTEGER,
   quality INTEGER NOT NULL);
 CREATE TABLE schemas(id INTEGER PRIMARY KEY, parent INTEGER, message BLOB NOT NULL);
@@ -31,9 +31,10 @@ CREATE TABLE dead(last_seq INTEGER PRIMARY KEY, reason TEXT NOT NULL, schema INT
   ticks INTEGER NOT NULL, bytes BLOB NOT NULL);
 )";
 
-// Format 1 had no levels.
+// Format 1 had neither levels nor sums; its rows stay without a sum.
 constexpr const char* upgrade_1 =
     "BEGIN; ALTER TABLE frames ADD COLUMN level INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE frames ADD COLUMN sum INTEGER;"
     "PRAGMA user_version=2; COMMIT";
 
 // Of the WAL, before it is moved into the file. The file's own bound leaves room for twice that.

@@ -154,7 +154,10 @@ class Buffer {
   static constexpr std::string_view row_columns =
       "f.last_seq, f.first_seq, b.boot_id, f.first_boot_ms, f.last_boot_ms, f.schema, f.ticks, "
       "f.level";
-  static constexpr int row_bytes_column = 8;  // where `f.bytes` stands behind row_columns
+  // A row whose bytes changed on the medium is one that cannot be read.
+  static constexpr std::string_view sound_bytes =
+      "CASE WHEN f.sum IS NULL OR f.sum = crc32(f.bytes) THEN f.bytes ELSE x'' END";
+  static constexpr int row_bytes_column = 8;  // where sound_bytes stands behind row_columns
 
   Buffer(Sqlite db, std::string path, const BufferLimits& limits, bool in_memory)
       : db_(std::move(db)), path_(std::move(path)), limits_(limits), in_memory_(in_memory) {}

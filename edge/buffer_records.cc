@@ -23,8 +23,8 @@ StoredFrame Buffer::read_row(const SqliteStatement& row) {
 
 Result<std::vector<StoredFrame>> Buffer::peek(std::uint64_t after, std::uint64_t max_bytes,
                                               std::uint64_t max_ticks) {
-  auto select = db_.prepare(concat("SELECT ", row_columns,
-                                   ", f.bytes FROM frames f JOIN boots b ON b.id = f.boot "
+  auto select = db_.prepare(concat("SELECT ", row_columns, ", ", sound_bytes,
+                                   " FROM frames f JOIN boots b ON b.id = f.boot "
                                    "WHERE f.last_seq > ? ORDER BY f.last_seq"));
   if (!select) return select.error();
   select->bind(std::max(after, released_));

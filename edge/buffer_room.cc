@@ -93,8 +93,8 @@ Result<bool> Buffer::merge_some() {
 }
 
 Result<Buffer::Run> Buffer::read_run(std::size_t level) {
-  auto select = db_.prepare(concat("SELECT ", row_columns,
-                                   ", f.bytes FROM frames f JOIN boots b ON b.id = f.boot "
+  auto select = db_.prepare(concat("SELECT ", row_columns, ", ", sound_bytes,
+                                   " FROM frames f JOIN boots b ON b.id = f.boot "
                                    "WHERE f.last_seq > ? ORDER BY f.last_seq"));
   if (!select) return select.error();
   select->bind(std::max(searched_[level], released_));

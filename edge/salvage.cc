@@ -32,6 +32,7 @@ constexpr int frame_boot = 2;
 constexpr int frame_schema = 5;
 constexpr int frame_ticks = 6;
 constexpr int frame_bytes = 7;
+constexpr int frame_is_same = 8;
 constexpr const char* frame_columns =
     "first_seq,boot,first_boot_ms,last_boot_ms,schema,ticks,bytes";
 
@@ -76,7 +77,7 @@ class Salvage {
     return put->bind_text(key).bind(value).run();
   }
 
-  // A small table, read for as long as it goes.
+  // A small table, read for as long as it goes. Its last_seq is as of the last flush.
   Status take_state() {
     auto select = from_.prepare("SELECT key, value FROM state");
     if (!select) return {};
@@ -86,13 +87,14 @@ class Salvage {
       if (key == "epoch") {
         if (found_.stream == 0) found_.stream = value;
       } else if (key == "last_seq") {
-        last_seq_ = std::max(last_seq_, value);
+        flushed_seq_ = value;
       } else if (key == "released") {
         released_ = std::max(released_, value);
       } else if (Status s = put_state(key, value); !s) {
         return s;
       }
       if (key == "dropped:damaged") lost_before_ = value;
+      if (key.starts_with("dropped:")) dropped_before_ += value;
     }
     return {};
   }
@@ -153,7 +155,8 @@ class Salvage {
 
   // Leaves the decoded frame in frame_.
   bool is_sound(const SqliteStatement& row) {
-    return row.integer(0) > 0 && row.number(frame_first_seq) <= row.number(0) &&
+    return row.integer(0) > 0 && row.integer(frame_is_same) == 1 &&
+           row.number(frame_first_seq) <= row.number(0) &&
            boots_.contains(row.integer(frame_boot)) && has_schema(row.number(frame_schema)) &&
            decode_frame(row.bytes(frame_bytes), frame_) && frame_.ticks() != 0 &&
            frame_.ticks() == row.number(frame_ticks) && frame_.schema == row.number(frame_schema) &&
@@ -164,15 +167,14 @@ class Salvage {
     auto insert = to_.prepare(concat("INSERT OR IGNORE INTO frames(last_seq,", frame_columns,
                                      ") VALUES(?, ?, ?, ?, ?, ?, ?, ?)"));
     if (!insert) return insert.error();
+    // A file of the first agents has no sums.
+    const bool has_sums = from_.prepare("SELECT sum FROM frames").ok();
+    const std::string columns = concat(frame_columns, has_sums ? ", sum = crc32(bytes)" : ", 1");
     const KeyRange waiting{static_cast<std::int64_t>(std::min<std::uint64_t>(released_, INT64_MAX)),
                            INT64_MAX};
     const auto unread =
-        walk("frames", "last_seq", frame_columns, waiting, [&](const SqliteStatement& row) {
-          if (row.number(0) <= released_) return Status{};
-          if (!is_sound(row)) {
-            unread_.push_back({row.integer(0), row.integer(0)});
-            return Status{};
-          }
+        walk("frames", "last_seq", columns.c_str(), waiting, [&](const SqliteStatement& row) {
+          if (row.number(0) <= released_ || !is_sound(row)) return Status{};
           if (found_.stream == 0) found_.stream = frame_.stream;
           last_seq_ = std::max(last_seq_, row.number(0));
           found_.rows += 1;
@@ -184,7 +186,8 @@ class Salvage {
           return to_.execute("COMMIT; BEGIN");
         });
     if (!unread) return unread.error();
-    unread_.insert(unread_.end(), unread->begin(), unread->end());
+    end_is_known_ = hints_.last_seq != 0 || (flushed_seq_ != 0 && flushed_seq_ >= last_seq_);
+    last_seq_ = std::max(last_seq_, flushed_seq_);
     return {};
   }
 
@@ -200,33 +203,33 @@ class Salvage {
     return unread ? Status{} : unread.error();
   }
 
-  // The seqs that no row of the new file has around each unread key. Nothing tells rows that never
-  // were from lost ones there, but for the gap of a boot.
+  // Every seq that no row of the new file has, because rows may also be gone without a bad page to
+  // show for it. At most that many: of rows that were sent before their turn or refused for good
+  // nothing tells here.
   Status count_lost() {
-    auto before = to_.prepare("SELECT max(last_seq) FROM frames WHERE last_seq < ?");
-    if (!before) return before.error();
-    auto behind = to_.prepare("SELECT min(first_seq) FROM frames WHERE last_seq > ?");
-    if (!behind) return behind.error();
-    std::map<std::uint64_t, std::uint64_t> gaps;  // first seq, seq behind
-    for (const auto& range : unread_) {
-      const auto low = before->reset().bind(range.first).step();
-      const auto high = behind->reset().bind(range.last).step();
-      if (!low) return low.error();
-      if (!high) return high.error();
-      const std::uint64_t begin = std::max(before->number(0), released_) + 1;
-      std::uint64_t end = behind->number(0);
-      if (behind->is_null(0)) {
-        // Behind the newest row that reads; there were more if anything still knows of them.
-        found_.more_lost = found_.more_lost || hints_.last_seq == 0;
-        end = last_seq_ + 1;
-      }
-      if (begin < end) gaps[begin] = end;
+    auto rows = to_.prepare("SELECT first_seq, last_seq FROM frames ORDER BY last_seq");
+    if (!rows) return rows.error();
+    std::uint64_t next = released_ + 1;
+    // The oldest rows may have been dropped for want of room.
+    std::uint64_t excused = dropped_before_;
+    for (;;) {
+      const auto more = rows->step();
+      if (!more) return more.error();
+      if (!*more) break;
+      lose(next, rows->number(0), excused);
+      excused = 0;
+      next = rows->number(1) + 1;
     }
-    for (const auto& [begin, end] : gaps) {
-      found_.lost_ticks += (end - begin) % boot_gap;
-      tell_lost(begin, end);
-    }
+    lose(next, last_seq_ + 1, 0);
+    found_.more_lost = !end_is_known_;
     return put_state("dropped:damaged", lost_before_ + found_.lost_ticks);
+  }
+
+  void lose(std::uint64_t begin, std::uint64_t end, std::uint64_t excused) {
+    if (begin >= end) return;
+    const std::uint64_t ticks = (end - begin) % boot_gap;
+    found_.lost_ticks += ticks - std::min(ticks, excused);
+    if (ticks > excused) tell_lost(begin, end);
   }
 
   void tell_lost(std::uint64_t begin, std::uint64_t end) const {
@@ -247,10 +250,12 @@ class Salvage {
   Salvaged found_;
   std::uint64_t last_seq_ = 0;
   std::uint64_t released_ = 0;
+  std::uint64_t flushed_seq_ = 0;
+  bool end_is_known_ = false;  // no newer rows can be missing
   std::uint64_t lost_before_ = 0;
+  std::uint64_t dropped_before_ = 0;  // for any reason
   std::set<std::int64_t> boots_;
   std::map<SchemaId, std::optional<SchemaId>> schemas_;  // to the parent
-  std::vector<KeyRange> unread_;
   Frame frame_;
 };
 

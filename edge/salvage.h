@@ -25,8 +25,8 @@ struct Salvaged {
   std::uint64_t stream = 0;  // 0: nothing told it
   std::uint64_t rows = 0;
   std::uint64_t ticks = 0;
-  std::uint64_t lost_ticks = 0;  // known by their seqs; counted as "damaged" in the new file
-  bool more_lost = false;        // how many more is not known
+  std::uint64_t lost_ticks = 0;  // at most; counted as "damaged" in the new file
+  bool more_lost = false;        // newer ones may be lost too: nothing tells
 };
 
 inline constexpr std::int64_t salvage_time_ms = 60'000;

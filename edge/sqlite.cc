@@ -4,6 +4,7 @@
 
 #include <sqlite3.h>
 
+#include "edge/crc32.h"
 #include "transport/text.h"
 
 namespace godwit {
@@ -28,6 +29,13 @@ ErrorCode code_of(int result) {
     default:
       return ErrorCode::io;
   }
+}
+
+// crc32(x) for SQL: of the bytes of a text or blob.
+void sql_crc32(sqlite3_context* context, int /*count*/, sqlite3_value** values) {
+  const void* const data = sqlite3_value_blob(values[0]);
+  const int size = sqlite3_value_bytes(values[0]);
+  sqlite3_result_int64(context, crc32(0, data, static_cast<std::size_t>(size)));
 }
 
 Error error_of(sqlite3* db, int result) {
@@ -116,6 +124,8 @@ Result<Sqlite> Sqlite::open(const std::string& path, Mode mode) {
   if (result != SQLITE_OK) return error_of(raw, result);
   sqlite3_extended_result_codes(raw, 1);
   sqlite3_busy_timeout(raw, 2000);
+  sqlite3_create_function_v2(raw, "crc32", 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS,
+                             nullptr, sql_crc32, nullptr, nullptr, nullptr);
   // A damaged length must not become an allocation.
   sqlite3_limit(raw, SQLITE_LIMIT_LENGTH, max_value_bytes);
   return db;

@@ -58,7 +58,7 @@ class Sqlite {
  public:
   enum class Mode : std::uint8_t { create, read_only };
 
-  // ":memory:" for a database in RAM.
+  // ":memory:" for a database in RAM. SQL may use crc32(blob).
   static Result<Sqlite> open(const std::string& path, Mode mode);
 
   // One or more statements without parameters.

@@ -1,6 +1,5 @@
 #include "edge/tick_journal.h"
 
-#include <array>
 #include <cerrno>
 #include <cstring>
 #include <system_error>
@@ -11,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "edge/crc32.h"
 #include "transport/text.h"
 
 namespace godwit {
@@ -26,23 +26,6 @@ struct RecordHeader {
   std::uint32_t crc = 0;  // of length, generation and the record
 };
 static_assert(sizeof(RecordHeader) == 12);
-
-constexpr std::array<std::uint32_t, 256> crc_table = [] {
-  std::array<std::uint32_t, 256> table{};
-  for (std::uint32_t i = 0; i < 256; ++i) {
-    std::uint32_t c = i;
-    for (int bit = 0; bit < 8; ++bit) c = (c & 1) != 0 ? 0xedb88320U ^ (c >> 1) : c >> 1;
-    table[i] = c;
-  }
-  return table;
-}();
-
-std::uint32_t crc32(std::uint32_t crc, const void* data, std::size_t size) {
-  const auto* at = static_cast<const unsigned char*>(data);
-  crc = ~crc;
-  for (std::size_t i = 0; i < size; ++i) crc = crc_table[(crc ^ at[i]) & 0xff] ^ (crc >> 8);
-  return ~crc;
-}
 
 std::uint32_t checksum(const RecordHeader& header, const char* record) {
   std::uint32_t crc = crc32(0, &header.length, sizeof header.length);
