@@ -252,8 +252,8 @@ Status BufferKeeper::move_some(std::uint64_t max_rows) {
   if (!buffer_.empty()) return {};
   if (readable_->epoch() == buffer_.epoch()) readable_->skip_to(buffer_.last_seq());
   if (Status s = readable_->flush(); !s) return s;
-  for (const auto& [reason, ticks] : buffer_.stats().dropped_ticks) {
-    (void)readable_->count_dropped(ticks, reason);
+  for (const auto& [reason, lost] : buffer_.stats().lost) {
+    (void)readable_->count_dropped(lost.ticks, reason, lost.samples);
   }
   buffer_ = std::move(*readable_);
   readable_.reset();

@@ -7,7 +7,7 @@
 namespace godwit {
 namespace {
 
-constexpr std::size_t page_size = 4096;
+constexpr int page_size = 4096;
 // Of a table's b-tree: where the kind of page stands, and what may stand there.
 constexpr unsigned char interior_table = 0x05;
 constexpr unsigned char leaf_table = 0x0d;
@@ -21,8 +21,8 @@ constexpr std::size_t page_count_valid_for_at = 92;
 using Page = std::array<char, page_size>;
 
 bool read_page(std::ifstream& file, std::size_t number, Page& page) {
-  file.seekg(static_cast<std::streamoff>((number - 1) * page_size));
-  return static_cast<bool>(file.read(page.data(), page.size()));
+  file.seekg(static_cast<std::streamoff>((number - 1) * std::size_t{page_size}));
+  return static_cast<bool>(file.read(page.data(), std::streamsize{page_size}));
 }
 
 void put_number(Page& page, std::size_t at, std::uint32_t value) {

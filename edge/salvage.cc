@@ -33,6 +33,7 @@ constexpr int frame_schema = 5;
 constexpr int frame_ticks = 6;
 constexpr int frame_bytes = 7;
 constexpr int frame_is_same = 8;
+constexpr int frame_level = 9;
 constexpr const char* frame_columns =
     "first_seq,boot,first_boot_ms,last_boot_ms,schema,ticks,bytes";
 
@@ -165,11 +166,12 @@ class Salvage {
 
   Status take_frames() {
     auto insert = to_.prepare(concat("INSERT OR IGNORE INTO frames(last_seq,", frame_columns,
-                                     ") VALUES(?, ?, ?, ?, ?, ?, ?, ?)"));
+                                     ",level) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)"));
     if (!insert) return insert.error();
-    // A file of the first agents has no sums.
-    const bool has_sums = from_.prepare("SELECT sum FROM frames").ok();
-    const std::string columns = concat(frame_columns, has_sums ? ", sum = crc32(bytes)" : ", 1");
+    // A file of the first agents has neither sums nor levels.
+    const bool has_sums = from_.prepare("SELECT sum, level FROM frames").ok();
+    const std::string columns =
+        concat(frame_columns, has_sums ? ", ifnull(sum = crc32(bytes), 1), level" : ", 1, 0");
     const KeyRange waiting{static_cast<std::int64_t>(std::min<std::uint64_t>(released_, INT64_MAX)),
                            INT64_MAX};
     const auto unread =
@@ -181,7 +183,8 @@ class Salvage {
           found_.ticks += frame_.ticks();
           insert->reset();
           for (int column = 0; column < frame_bytes; ++column) insert->bind(row.integer(column));
-          if (Status s = insert->bind_blob(row.bytes(frame_bytes)).run(); !s) return s;
+          insert->bind_blob(row.bytes(frame_bytes)).bind(row.integer(frame_level));
+          if (Status s = insert->run(); !s) return s;
           if (found_.rows % rows_per_commit != 0) return Status{};
           return to_.execute("COMMIT; BEGIN");
         });
@@ -203,33 +206,33 @@ class Salvage {
     return unread ? Status{} : unread.error();
   }
 
-  // Every seq that no row of the new file has, because rows may also be gone without a bad page to
-  // show for it. At most that many: of rows that were sent before their turn or refused for good
-  // nothing tells here.
+  // Every seq that no row of the new file has: rows may be gone without a bad page to show for it.
+  // At most that many: of rows that were refused for good nothing tells here.
   Status count_lost() {
     auto rows = to_.prepare("SELECT first_seq, last_seq FROM frames ORDER BY last_seq");
     if (!rows) return rows.error();
     std::uint64_t next = released_ + 1;
-    // The oldest rows may have been dropped for want of room.
+    // Seqs that were dropped or thinned for want of room are among them.
     std::uint64_t excused = dropped_before_;
     for (;;) {
       const auto more = rows->step();
       if (!more) return more.error();
       if (!*more) break;
       lose(next, rows->number(0), excused);
-      excused = 0;
       next = rows->number(1) + 1;
     }
-    lose(next, last_seq_ + 1, 0);
+    lose(next, last_seq_ + 1, excused);
     found_.more_lost = !end_is_known_;
     return put_state("dropped:damaged", lost_before_ + found_.lost_ticks);
   }
 
-  void lose(std::uint64_t begin, std::uint64_t end, std::uint64_t excused) {
+  void lose(std::uint64_t begin, std::uint64_t end, std::uint64_t& excused) {
     if (begin >= end) return;
     const std::uint64_t ticks = (end - begin) % boot_gap;
-    found_.lost_ticks += ticks - std::min(ticks, excused);
-    if (ticks > excused) tell_lost(begin, end);
+    const std::uint64_t known = std::min(ticks, excused);
+    excused -= known;
+    found_.lost_ticks += ticks - known;
+    if (ticks > known) tell_lost(begin, end);
   }
 
   void tell_lost(std::uint64_t begin, std::uint64_t end) const {

@@ -184,8 +184,8 @@ TEST_CASE(
         if (opened.buffer.epoch() == filled.stream) {
           salvaged_rows += outcome.rows;
           const auto stats = opened.buffer.stats();
-          const auto lost = stats.dropped_ticks.find("damaged");
-          const std::uint64_t counted = lost == stats.dropped_ticks.end() ? 0 : lost->second;
+          const auto lost = stats.lost.find("damaged");
+          const std::uint64_t counted = lost == stats.lost.end() ? 0 : lost->second.ticks;
           CHECK(told == counted);
           if (!opened.salvaged) {
             CHECK(outcome.ticks + outcome.unreadable == filled.rows.size() * ticks_per_row);
@@ -228,7 +228,7 @@ TEST_CASE("one bad page costs the rows on it") {
   const Outcome outcome = compare(opened.buffer, filled);
   CHECK(outcome.rows >= 95);
   CHECK(outcome.rows < 100);
-  CHECK(opened.buffer.stats().dropped_ticks.at("damaged") == 500 - outcome.ticks);
+  CHECK(opened.buffer.stats().lost.at("damaged").ticks == 500 - outcome.ticks);
   CHECK(opened.buffer.last_seq() == 500);
   CHECK(opened.buffer.boots()->front().offset_ms == 1234);
   CHECK(fs::exists(path + ".damaged-1"));
