@@ -48,7 +48,7 @@ bool rebuild_first_page(const std::string& damaged, const std::string& model) {
   put_number(first, change_counter_at, 1);
   put_number(first, page_count_valid_for_at, 0);
   std::fstream out(damaged, std::ios::binary | std::ios::in | std::ios::out);
-  out.write(first.data(), first.size());
+  out.write(first.data(), page_size);
   return static_cast<bool>(out.flush());
 }
 
