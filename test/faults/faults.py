@@ -26,6 +26,7 @@ class Faults:
         lossless = () if world.namespaces else ("link-lossy",)
         of_role["agent-link"] = {f"{name}-link": lossless for name in world.agents}
         of_role["relay-link"] = {f"{name}-link": lossless for name in world.links if name not in world.agents}
+        of_role["clock"] = {name: () for name in world.agents}
         if world.namespaces:
             of_role["disk"] = {f"{name}-disk": () for name in world.agents}
         return of_role
@@ -123,3 +124,38 @@ class Faults:
 
     def end_disk(self, fault):
         self.world.agents[fault.target.removesuffix("-disk")].free_disk()
+
+    # Clocks and power: the kernel of these agents never says more than is told here.
+
+    @staticmethod
+    def _wrong_wall(dice):
+        seconds = dice.choice((2, 5, 60, 3600, 86_400, 86_400 * 365, 86_400 * 365 * 20))
+        return dice.choice(("wall_at_boot_ms 0", f"wall_offset_ms {1000 * seconds}", f"wall_offset_ms {-1000 * seconds}"))
+
+    def begin_clock(self, fault, dice):
+        wrong = fault.kind == "clock-step"
+        self.world.agents[fault.target].clock.tell(*((self._wrong_wall(dice),) if wrong else ()))
+
+    def end_clock(self, fault):
+        self.world.agents[fault.target].clock.tell(synchronised=True)
+
+    def begin_reboot(self, fault, dice):
+        agent = self.world.agents[fault.target]
+        agent.kill()
+        agent.clock.reboot()
+        # Mostly a clock without a battery; what it says lasts until something else mends it.
+        if dice.random() < 0.7:
+            agent.clock.tell(self._wrong_wall(dice))
+        else:
+            agent.clock.tell(synchronised=True)
+
+    def end_reboot(self, fault):
+        self.world.parts[fault.target].start()
+
+    def begin_power(self, fault, dice):
+        agent = self.world.agents[fault.target]
+        agent.cut_power(fault.dice)
+        agent.clock.tell(synchronised=dice.random() < 0.5)
+
+    def end_power(self, fault):
+        self.world.parts[fault.target].start()

@@ -5,6 +5,7 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+import types
 import unittest
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -12,6 +13,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "e2e")]
 
 import schedule  # noqa: E402
 import verdict  # noqa: E402
+from excuses import Excuses  # noqa: E402
 from truth import Truth  # noqa: E402
 
 TARGETS = {
@@ -59,6 +61,7 @@ class VerdictTest(unittest.TestCase):
         path = pathlib.Path(folder.name) / "truth"
         path.write_text("".join(json.dumps(line) + "\n" for line in lines) + '{"seq":11,"str')
         self.truth = Truth(path, [(0, 7_000_000)], path.stat().st_size)
+        self.agent = types.SimpleNamespace(settings={"power_cut_loses": 2}, cuts=[], kills=[])
         self.rows = {"turns_total": {}, "level": {}, "heat": {}}
         for tick in self.truth.ticks:
             for series, value in tick.values.items():
@@ -69,9 +72,10 @@ class VerdictTest(unittest.TestCase):
         return 7_000_000 + 1000 * seq
 
     def judge(self, extra=()):
+        for tick in self.truth.ticks:
+            tick.times.clear()
         rows = [(series, list(points.items())) for series, points in self.rows.items()] + list(extra)
-        return verdict.Comparison("n", self.truth, rows, 0.0, 2000, self.truth.declared_loss,
-                                  lambda time_ms: False).run()
+        return verdict.Comparison("n", self.truth, rows, 0.0, 2000, Excuses(self.agent, self.truth)).run()
 
     def expect(self, found, **faulty):
         self.assertEqual({name: count for name, count in found.faulty.items() if count}, faulty, found.examples)
@@ -95,6 +99,24 @@ class VerdictTest(unittest.TestCase):
         self.expect(found)
         self.assertEqual(found.lost_by_reason, {"thinned": 3})
         self.assertEqual(found.stored, 27)
+
+    def test_a_power_cut_takes_the_last_moments_and_no_more(self):
+        self.agent.cuts.append(self.time(8) + 500)
+        for points in self.rows.values():
+            for seq in (6, 7, 8):
+                del points[self.time(seq)]
+        found = self.judge()
+        self.expect(found)
+        self.assertEqual(found.lost_by_reason, {"power_cut": 9})
+        for points in self.rows.values():
+            del points[self.time(5)]
+        self.expect(self.judge(), lost_without_reason=3)
+
+    def test_a_tick_that_the_killed_agent_could_not_tell(self):
+        self.agent.kills.append(self.time(20) + 100)
+        for series, points in self.rows.items():
+            points[self.time(20)] = -1.0 if series == "turns_total" else 0.0
+        self.expect(self.judge())
 
     def test_another_value(self):
         self.rows["heat"][self.time(6)] += 0.1

@@ -3,9 +3,10 @@ database."""
 import time
 
 import verdict
+from excuses import Excuses
+from parts import wall_minus_boot_ms
 from pipeline import eventually
 from truth import Truth
-from world import wall_minus_boot_ms
 
 DRAIN_S = 240
 # Declared precision of a time: steps of the clock up to 1 s are not followed, and a relay's time is late by
@@ -31,7 +32,7 @@ class Judge:
                 self.faults.crashes.append(f"{agent.name} ended with code {code} at the end")
         for name, agent in self.world.agents.items():
             result[name] = self._compare(agent)
-        drift = wall_minus_boot_ms() - next(iter(self.world.agents.values())).lives[0][1]
+        drift = wall_minus_boot_ms() - self.world.begin_offset_ms
         if abs(drift) > 200:
             self.notes.append(f"this machine's own clock moved by {drift:.0f} ms during the run")
         return result
@@ -43,6 +44,7 @@ class Judge:
             cell.answers.heal()
         for agent in self.world.agents.values():
             agent.free_disk()
+            agent.clock.tell(synchronised=True)
         self.faults.find_crashes()
         self.world.start_all()
 
@@ -66,12 +68,11 @@ class Judge:
 
     def _compare(self, agent):
         truth = Truth(agent.truth, agent.lives, self.ends[agent.name])
+        excuses = Excuses(agent, truth)
         database = agent.cell.pipeline.database
         for _ in range(5):
-            comparison = verdict.Comparison(agent.name, truth, database.rows(agent.name),
-                                            TOLERANCE[agent.cell.name], SLACK_MS, truth.declared_loss,
-                                            lambda ms: any(-3000 < ms - kill < 1000 for kill in agent.kills))
-            found = comparison.run()
+            found = verdict.Comparison(agent.name, truth, database.rows(agent.name), TOLERANCE[agent.cell.name],
+                                       SLACK_MS, excuses).run()
             # VictoriaMetrics shows what it has acknowledged a moment later.
             if not found.faulty["lost_without_reason"]:
                 break

@@ -17,6 +17,7 @@ PER_HOUR = {
     "link-slow": {"agent-link": 30, "relay-link": 20},
     "link-lossy": {"agent-link": 40, "relay-link": 30},
     "link-half-open": {"agent-link": 40, "relay-link": 30},
+    "disk-full": {"disk": 50},
     "clock-step": {"clock": 50},
     "clock-unsynchronised": {"clock": 30},
     "reboot": {"clock": 40},
@@ -57,16 +58,18 @@ class Fault:
         return f"{self.at:8.2f} {self.kind} {self.target} for {self.lasts:.2f} s"
 
 
-def make(seed, seconds, targets, gentle=1.0):
-    """targets: {role: {name: kinds it cannot have}}; roles without targets get no faults. `gentle` below 1
-    makes fewer of them."""
+def make(seed, seconds, targets, only=None):
+    """targets: {role: {name: kinds it cannot have}}; roles without targets get no faults. `only`: these kinds,
+    ten times as often."""
     dice = random.Random(seed)
     deck = []
     for kind, roles in PER_HOUR.items():
+        if only and kind not in only:
+            continue
         for role, count in roles.items():
             able = [name for name, without in targets.get(role, {}).items() if kind not in without]
             if able:
-                times = max(1, math.ceil(count * gentle * seconds / 3600))
+                times = max(1, math.ceil(count * (10 if only else 1) * seconds / 3600))
                 # In turn, from a random first one: with few faults no part is left out.
                 first = dice.randrange(len(able))
                 deck += [(kind, able[(first + i) % len(able)]) for i in range(times)]

@@ -78,13 +78,13 @@ def naming_series(ticks):
 
 
 class Comparison:
-    """`reason(tick)`: why this tick may be missing, or None. `near_kill(time_ms)`: a process that died then
-    may have kept a tick that it did not live to write into the truth log."""
+    """`excuses.reason(tick)`: why this tick may be missing, or None. `excuses.near_kill(time_ms)`: a process
+    that died then may have kept a tick that it did not live to write into the truth log."""
 
-    def __init__(self, agent, truth, rows, tolerance, slack_ms, reason, near_kill):
+    def __init__(self, agent, truth, rows, tolerance, slack_ms, excuses):
         self.verdict = Verdict(agent)
         self.truth, self.tolerance, self.slack_ms = truth, tolerance, slack_ms
-        self.reason, self.near_kill = reason, near_kill
+        self.excuses = excuses
         self.moments = Moments(rows, self.verdict, tolerance).by_time
 
     def run(self):
@@ -124,7 +124,7 @@ class Comparison:
                 for series, value in moment.items())]
             if fitting:
                 min(fitting, key=lambda tick: abs(tick.true_ms - time_ms)).times.append(time_ms)
-            elif not self.near_kill(time_ms):
+            elif not self.excuses.near_kill(time_ms):
                 self.verdict.blame("never_read", len(moment), f"{len(moment)} samples at {time_ms}")
 
     def _judge_times(self, tick):
@@ -155,7 +155,7 @@ class Comparison:
             self._judge_missing(tick, missing)
 
     def _judge_missing(self, tick, missing):
-        reason = self.reason(tick)
+        reason = self.excuses.reason(tick)
         if reason:
             self.verdict.lost_by_reason[reason] += missing
         else:

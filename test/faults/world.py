@@ -1,16 +1,16 @@
 """The whole main job, twice: agents, a broker, two relays that share its frames and a database, once with
 Prometheus and once with VictoriaMetrics. Parts can be killed, frozen and started again at any moment."""
-import json
 import pathlib
 import shutil
 import signal
 import subprocess
 import tempfile
-import time
 
 import network
 from database_proxy import DatabaseProxy
-from pipeline import Pipeline, Prometheus, VictoriaMetrics, eventually, http_get
+from parts import AgentPart, ClockScript, Part, wall_minus_boot_ms
+from pipeline import BIN, Pipeline, Prometheus, VictoriaMetrics, eventually, http_get
+from power_cut import Disk
 
 QUIET = ("memory", "disk", "filesystem", "network", "pressure", "thermal", "hwmon", "uname", "boottime", "jtop",
          "npu_smi", "tegra")
@@ -18,74 +18,6 @@ DISK_BYTES = 12 << 20
 AGENTS_OF = {"prometheus": ("p1", "p2"), "victoria": ("v1", "v2")}
 # Prometheus as README.md says that it should be set.
 DATABASES = {"prometheus": lambda folder: Prometheus(folder, out_of_order="1d"), "victoria": VictoriaMetrics}
-
-
-def wall_minus_boot_ms():
-    """Of this machine, which no fault touches."""
-    wall, boot = time.time_ns(), time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-    return (wall - boot) / 1e6
-
-
-class Part:
-    """One process. `wanted`: it should be running; when it is not, it has crashed."""
-
-    def __init__(self, role, name, process, ready=None):
-        self.role, self.name, self.process = role, name, process
-        self.ready, self.wanted = ready, True
-
-    def before_start(self):
-        pass
-
-    def start(self):
-        if not self.process.alive():
-            self.before_start()
-            self.process.start()
-        self.wanted = True
-
-    def kill(self):
-        self.wanted = False
-        self.process.stop(signal.SIGKILL)
-
-    def crashed(self):
-        return self.wanted and not self.process.alive()
-
-
-class AgentPart(Part):
-    def __init__(self, cell, process, link, disk, settings):
-        super().__init__("agent", process.name, process)
-        self.cell, self.link, self.disk, self.settings = cell, link, disk, settings
-        self.truth = cell.pipeline.folder / f"{process.name}.truth"
-        # See truth.Truth.
-        self.lives, self.kills = [(0, wall_minus_boot_ms())], []
-
-    def truth_size(self):
-        return self.truth.stat().st_size if self.truth.exists() else 0
-
-    def before_start(self):
-        self.lives.append((self.truth_size(), wall_minus_boot_ms()))
-
-    def kill(self):
-        super().kill()
-        self.kills.append(time.time() * 1000)
-
-    def state(self):
-        """What it says of itself, or {}."""
-        try:
-            return json.loads(http_get(self.process.http + "/debug", 5))
-        except (OSError, ValueError):
-            return {}
-
-    def fill_disk(self):
-        with open(self.disk / "ballast", "ab", buffering=0) as out:
-            for size in (65536, 4096, 1):
-                try:
-                    while True:
-                        out.write(b"x" * size)
-                except OSError:
-                    pass
-
-    def free_disk(self):
-        (self.disk / "ballast").unlink(missing_ok=True)
 
 
 class Cell:
@@ -123,17 +55,23 @@ class Cell:
     def _agent(self, name):
         link = self.links[name] = self.world.network.link(self.pipeline.broker_port)
         settings = self.world.agent_settings[name]
-        disk = self.pipeline.folder / f"{name}.disk"
+        disk, shadow = (self.pipeline.folder / f"{name}.{what}" for what in ("disk", "shadow"))
         disk.mkdir()
         if self.world.namespaces:
             subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", disk], check=True)
+        disk = Disk(disk, shadow)
+        disk.begin()
+        clock = ClockScript(self.pipeline.folder / f"{name}.clock")
         buffer = "".join(f"  {key}: {value}\n" for key, value in settings["buffer"].items())
+        shim = [f"{key}={value}" for key, value in disk.environment(BIN / "libdisk_shim.so").items()]
         process = self.pipeline.agent(
-            name, interval=settings["interval"], flush=settings["flush"], host=link.address, prefix=link.prefix,
+            name, interval=settings["interval"], flush=settings["flush"], host=link.address,
+            prefix=[*link.prefix, "env", *shim],
             mqtt=f"mqtt:\n  url: mqtt://{link.broker_address(self.pipeline.broker_port)}\n  keepalive: 5s\n",
-            buffer=f"buffer:\n  path: {disk / 'buffer.db'}\n{buffer}",
+            buffer=f"buffer:\n  path: {disk.folder / 'buffer.db'}\n{buffer}",
+            extra=f"clock_file: {clock.path}\n",
             collectors="".join(f"  {quiet}: {{enabled: false}}\n" for quiet in QUIET))
-        return AgentPart(self, process, link, disk, settings)
+        return AgentPart(self, process, link, disk, clock, settings)
 
     def close(self):
         for part in reversed(self.parts()):
@@ -149,6 +87,7 @@ class World:
                  namespaces=None):
         self.namespaces = network.can_make_namespaces() if namespaces is None else namespaces
         self.agent_settings, self.agents_per_cell = agent_settings, agents_per_cell
+        self.begin_offset_ms = wall_minus_boot_ms()
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="godwit-faults-"))
         if self.namespaces:
             network.enter_own_namespaces()
