@@ -284,11 +284,11 @@ std::int64_t Relay::trusted_wall_ms() const {
 }
 
 void Relay::publish_state() {
-  RelayState state;
-  state.relay = settings_.name;
-  state.wall_ms = trusted_wall_ms();
-  state.version = GODWIT_VERSION;
-  state.out_of_order_ok = out_of_order_ok();
+  RelayState state{.relay = settings_.name,
+                   .wall_ms = trusted_wall_ms(),
+                   .version = GODWIT_VERSION,
+                   .out_of_order_ok = out_of_order_ok(),
+                   .nodes = fleet_.nodes().size()};
   if (state.out_of_order_ok) state.out_of_order_window_ms = traits_.out_of_order_window_ms;
   // Not connected: it is published at the next connect.
   static_cast<void>(

@@ -83,7 +83,8 @@ void Tail::print_frame(std::string_view node, const Schema& schema, std::string&
 void Tail::print_line(std::string_view node, const Series& series, std::int64_t time_ms,
                       double value, std::string& out) const {
   if (!options_.json) {
-    out += concat(format_utc(time_ms), " ", node, " ", format_series(series), " ", value, "\n");
+    out += concat(format_utc(time_ms), " ", node, " ", format_series(series), " ", value,
+                  frame_.history ? " history\n" : "\n");
     return;
   }
   JsonWriter json;
@@ -97,6 +98,7 @@ void Tail::print_line(std::string_view node, const Series& series, std::int64_t 
   json.end_object();
   json.key("value");
   write_value(json, value);
+  if (frame_.history) json.member("history", true);
   json.end_object();
   out += json.text() + "\n";
 }

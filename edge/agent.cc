@@ -46,6 +46,7 @@ UplinkOptions uplink_options(const AgentSettings& settings, const AgentParts& pa
   options.birth.boot_id = parts.boot_id;
   options.birth.session = parts.session;
   options.birth.version = GODWIT_VERSION;
+  options.flush_interval_ms = settings.flush_interval_ms;
   options.link = settings.link;
   if (!settings.buffer_path.empty()) options.meter_path = link_meter_path(settings.buffer_path);
   options.limits.history_age_ms = 2 * settings.flush_interval_ms + 10'000;

@@ -192,6 +192,7 @@ Result<AgentSettings> load_agent_settings(const std::string& path, const Environ
   if (!way) return way.error();
   out.link_enabled = way->enabled;
   out.way = std::move(way->way);
+  out.way.mqtt.reconnect.spread_ms = settings->integer("link.reconnect_spread");
   out.link = finalise_link(*settings);
   out.publish_latest = settings->flag("publish.latest");
   out.http_listen = settings->text("http.listen");

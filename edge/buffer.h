@@ -29,6 +29,11 @@ struct BufferLimits {
   LossWitness on_loss{};                   // may be empty; then no row is decoded for it
 };
 
+struct SeqRange {
+  std::uint64_t first = 0;
+  std::uint64_t last = 0;
+};
+
 struct StoredFrame {
   std::uint64_t first_seq = 0;
   std::uint64_t last_seq = 0;
@@ -110,6 +115,9 @@ class Buffer {
   // Everything up to `seq` is delivered. Cheap: the rows leave the file with the next commit; a
   // crash before it means that they are sent once more.
   Status release(std::uint64_t seq);
+  // Rows within these ranges are delivered although older ones wait. One commit, not synced: a
+  // power cut may bring them back.
+  Status release_ranges(const std::vector<SeqRange>& ranges);
   // Rows from first to last will never be accepted: moved to the bounded dead-letter table.
   Status reject(std::uint64_t first, std::uint64_t last, std::string_view reason);
   // The rows of these seqs are on their way under the frame's own bytes: they are neither merged

@@ -103,6 +103,29 @@ Status Buffer::follow(Buffer& other) {
   return {};
 }
 
+Status Buffer::release_ranges(const std::vector<SeqRange>& ranges) {
+  SqliteTransaction transaction(db_);
+  if (Status status = transaction.begin(); !status) return status;
+  std::vector<Levels> gone;
+  for (const auto& [first, last] : ranges) {
+    // A row that was merged across the end of a range holds ticks that nobody has yet.
+    constexpr std::string_view within = "first_seq >= ? AND last_seq <= ?";
+    const std::uint64_t from = std::max(first, released_ + 1);
+    const auto found = sums(within, from, last);
+    if (!found) return found.error();
+    gone.push_back(*found);
+    auto erase = db_.prepare(concat("DELETE FROM frames WHERE ", within));
+    if (!erase) return erase.error();
+    if (Status status = erase->bind(from).bind(last).run(); !status) return status;
+  }
+  if (Status status = set_state("last_seq", last_seq_); !status) return status;
+  if (Status status = transaction.commit(); !status) return status;
+  for (const Levels& levels : gone) {
+    for (std::size_t level = 0; level < levels.size(); ++level) forget(level, levels[level]);
+  }
+  return {};
+}
+
 Status Buffer::put_schema(SchemaId id, std::optional<SchemaId> parent, std::string_view message) {
   auto insert = db_.prepare("INSERT OR IGNORE INTO schemas(id, parent, message) VALUES(?, ?, ?)");
   if (!insert) return insert.error();
@@ -173,7 +196,8 @@ Status Buffer::put_boot(const BootRecord& boot) {
   if (Status s = upsert->bind(static_cast<std::int64_t>(boot.quality)).run(); !s) return s;
   // Boots that no row needs any more would pile up, one per restart of the machine.
   return db_.execute(
-      "DELETE FROM boots WHERE id NOT IN (SELECT boot FROM frames) AND id NOT IN (SELECT id FROM "
+      "DELETE FROM boots WHERE id NOT IN (SELECT boot FROM frames) AND id NOT IN (SELECT id "
+      "FROM "
       "boots ORDER BY id DESC LIMIT 8)");
 }
 

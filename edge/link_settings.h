@@ -15,6 +15,9 @@ struct LinkLimits {
   std::uint64_t max_bytes_per_month = 0;
   int billing_day = 1;
   std::uint64_t max_rate = 0;  // bytes per second on average; 0: no bound
+  // Where the database takes samples only in order: thin and give up the rest, instead of holding
+  // everything back until a cap renews.
+  bool thin_over_cap = false;
 
   // What a kill may cost the meter, so that a cap is never passed by much: a 256th of a cap.
   [[nodiscard]] std::uint64_t max_unsaved_bytes() const;

@@ -15,18 +15,21 @@ constexpr std::int64_t smoothed_step_ms = 2000;
 
 }  // namespace
 
-Result<std::optional<OutgoingFrame>> Outgoing::make(Buffer& buffer) {
-  const auto rows = buffer.peek(0, limits_.max_row_bytes, limits_.max_values);
+Result<std::optional<OutgoingFrame>> Outgoing::make(Buffer& buffer, const SendOrder::Lane& lane,
+                                                    std::uint64_t max_row_bytes) {
+  const auto rows = buffer.peek(lane.after, max_row_bytes, limits_.max_values);
   if (!rows) return rows.error();
   frame_ = Frame{};
-  const std::int64_t last_wall_before = last_wall_ms_;
   OutgoingFrame out;
   for (const auto& row : *rows) {
+    if (row.last_seq > lane.until) break;
     const bool is_first = frame_.ticks() == 0;
+    if (is_first) go_on_before(row.first_seq);
     const Fit fit = add_row(buffer, row);
     if (fit == Fit::yes) {
       if (is_first) out.first_seq = row.first_seq;
       out.last_seq = row.last_seq;
+      ++out.rows;
       continue;
     }
     if (!is_first || fit == Fit::later) break;
@@ -36,12 +39,10 @@ Result<std::optional<OutgoingFrame>> Outgoing::make(Buffer& buffer) {
                  {{"reason", reason}, {"ticks", row.ticks}, {"first_seq", row.first_seq}});
     if (Status s = buffer.reject(row.first_seq, row.last_seq, reason); !s) return s.error();
   }
-  if (frame_.ticks() == 0) {
-    last_wall_ms_ = last_wall_before;
-    return std::optional<OutgoingFrame>{};
-  }
+  if (frame_.ticks() == 0) return std::optional<OutgoingFrame>{};
   auto lost = buffer.stats().lost_by_reason();
   if (lost != told_) frame_.lost = out.lost = std::move(lost);
+  marks_[lane.fresh ? 1 : 0] = {out.last_seq, mark_.wall_ms};
   out.payload = encode_frame(frame_);
   out.schema = frame_.schema;
   out.ticks = frame_.ticks();
@@ -51,6 +52,14 @@ Result<std::optional<OutgoingFrame>> Outgoing::make(Buffer& buffer) {
   frame_ = Frame{};
   row_ = Frame{};
   return std::optional(std::move(out));
+}
+
+// Times go on from the tick that was given out last before this one, in whichever lane.
+void Outgoing::go_on_before(std::uint64_t first_seq) {
+  mark_ = {};
+  for (const Mark& mark : marks_) {
+    if (mark.seq < first_seq && mark.seq >= mark_.seq) mark_ = mark;
+  }
 }
 
 Outgoing::Fit Outgoing::add_row(Buffer& buffer, const StoredFrame& row) {
@@ -63,7 +72,7 @@ Outgoing::Fit Outgoing::add_row(Buffer& buffer, const StoredFrame& row) {
   const bool is_first = frame_.ticks() == 0;
   const std::uint64_t width = std::max(frame_.columns.size(), row_.columns.size());
   if (!is_first && (frame_.ticks() + row_.ticks()) * width > limits_.max_values) return Fit::no;
-  const std::int64_t last_wall_before = last_wall_ms_;
+  const std::int64_t last_wall_before = mark_.wall_ms;
   if (const Fit fit = resolve(row); fit != Fit::yes) return fit;
   row_.history =
       clock_.wall_now().value_or(INT64_MAX) - row_.times_ms.back() > limits_.history_age_ms;
@@ -72,7 +81,7 @@ Outgoing::Fit Outgoing::add_row(Buffer& buffer, const StoredFrame& row) {
     return Fit::yes;
   }
   if (append_frame(frame_, row_, buffer.extends(row_.schema, frame_.schema))) return Fit::yes;
-  last_wall_ms_ = last_wall_before;
+  mark_.wall_ms = last_wall_before;
   return Fit::no;
 }
 
@@ -84,8 +93,8 @@ Outgoing::Fit Outgoing::resolve(const StoredFrame& row) {
   if (!last_wall_ms) return Fit::no;
   for (auto& time : row_.times_ms) {
     time += *last_wall_ms - row.last_boot_ms;
-    if (time < last_wall_ms_ && last_wall_ms_ - time <= smoothed_step_ms) time = last_wall_ms_ + 1;
-    last_wall_ms_ = time;
+    if (time < mark_.wall_ms && mark_.wall_ms - time <= smoothed_step_ms) time = mark_.wall_ms + 1;
+    mark_.wall_ms = time;
   }
   return Fit::yes;
 }

@@ -10,13 +10,17 @@ namespace godwit {
 namespace {
 
 constexpr std::int64_t link_full_pause_ms = 50;
+constexpr std::int64_t unconfirmed_pause_ms = 500;
+constexpr std::int64_t capped_pause_ms = 1000;
 constexpr std::int64_t buffer_error_pause_ms = 5000;
-constexpr std::int64_t longest_retry_after_ms = 600'000;
-constexpr std::int64_t clear_interval_ms = 60'000;
+constexpr std::int64_t silence_told_after_ms = 30'000;
 // After a broker's restart a relay may come back a moment later than the agent and miss the first
 // frame.
 constexpr std::int64_t first_timeout_ms = 1000;
-constexpr int quick_schema_answers = 3;
+// A frame that did not get through in this time on a connection that then broke is made smaller.
+constexpr std::int64_t too_long_ms = 4000;
+constexpr std::uint64_t most_frame_bytes = 192U << 10;
+constexpr std::uint64_t least_frame_bytes = 8U << 10;
 
 }  // namespace
 
@@ -25,9 +29,12 @@ Uplink::Uplink(Link& link, BootClock& clock, UplinkOptions options)
       clock_(clock),
       options_(std::move(options)),
       outgoing_(clock, options_.limits),
+      schemas_(link, options_.node),
       meter_(options_.meter_path, options_.link.billing_day, options_.link.max_unsaved_bytes()),
+      budget_(options_.link, options_.flush_interval_ms),
       resend_(options_.ack_timeout_ms, options_.max_resend_ms, options_.random),
-      asker_(link, clock, options_.node, options_.random) {}
+      asker_(link, clock, options_.node, options_.random),
+      frame_bytes_(most_frame_bytes) {}
 
 Status Uplink::subscribe() {
   if (Status s = link_.subscribe(topics::down(options_.node), Qos::at_least_once); !s) return s;
@@ -37,154 +44,90 @@ Status Uplink::subscribe() {
 void Uplink::on_event(const LinkEvent& event, Buffer& buffer, std::int64_t now_ms) {
   switch (event.type) {
     case LinkEvent::Type::connected:
-      connected_ = true;
-      told_reason_.clear();
-      birth_is_due_ = true;
-      asker_.connected(now_ms);
-      fresh_connection_ = true;
-      announced_.clear();
-      outgoing_.set_told({});
-      retry_ms_ = now_ms;
-      resend_.reset();
-      if (flight_) flight_->send_at_ms = now_ms;
-      log::info("uplink", "connected", {{"waiting_ticks", buffer.stats().ticks}});
-      break;
+      return on_connected(buffer, now_ms);
     case LinkEvent::Type::disconnected:
-      // The link tries again for as long as it takes: each reason is told once.
-      if (connected_ || event.reason != told_reason_) {
-        log::warning("uplink", connected_ ? "disconnected" : "not connected",
-                     {{"reason", event.reason}});
-        told_reason_ = event.reason;
-      }
-      connected_ = false;
-      break;
+      return on_disconnected(event.reason, now_ms);
     case LinkEvent::Type::message:
       if (event.message.topic == topics::relay) {
-        asker_.relay_lives(now_ms);
+        on_relay_state(event.message, now_ms);
       } else if (event.message.topic == topics::down(options_.node) && !event.message.retained) {
         on_ack(event.message.payload, buffer, now_ms);
       }
-      break;
+      return;
   }
 }
 
-void Uplink::on_ack(std::string_view payload, Buffer& buffer, std::int64_t now_ms) {
-  const auto ack = decode_ack(payload);
-  if (!ack) {
-    log::warning("uplink", "an ack cannot be read", {{"reason", ack.error().message}});
-    return;
-  }
-  const auto heard = asker_.take(*ack, now_ms);
-  if (heard != TimeAsker::Heard::not_ours) {
-    if (heard == TimeAsker::Heard::clock_changed) clock_changed_ = true;
-    return;
-  }
-  forget_foreign_flight(buffer);
-  const bool is_ours = flight_ && flight_->sends > 0 && ack->stream == flight_->stream &&
-                       ack->seq == flight_->frame.last_seq;
-  if (!is_ours) {
-    ++stats_.stale_acks;
-    return;
-  }
-  // Which of several sends it answers is not known.
-  if (clock_.hear_relay({ack->relay_time_ms, flight_->first_sent_ms, now_ms})) {
-    clock_changed_ = true;
-  }
-  stats_.last_ack_boot_ms = now_ms;
-  switch (ack->verdict) {
-    case Verdict::stored:
-      answer_stored(*ack, buffer, now_ms);
-      break;
-    case Verdict::rejected: {
-      log::warning("uplink", "the relay refused readings for good",
-                   {{"reason", ack->reason}, {"ticks", flight_->frame.ticks}});
-      const Status moved = buffer.reject(flight_->frame.first_seq, flight_->frame.last_seq,
-                                         ack->reason.empty() ? "rejected" : ack->reason);
-      if (!moved) buffer_failed(moved.error());
-      flight_.reset();
-      retry_ms_ = moved ? now_ms : now_ms + buffer_error_pause_ms;
-      break;
-    }
-    case Verdict::need_schema:
-      answer_need_schema(now_ms);
-      break;
-    case Verdict::retry_after:
-      flight_->send_at_ms =
-          now_ms + std::clamp<std::int64_t>(ack->retry_after_ms, 100, longest_retry_after_ms);
-      break;
-  }
-}
-
-void Uplink::answer_stored(const Ack& ack, Buffer& buffer, std::int64_t now_ms) {
-  stats_.acked_ticks += flight_->frame.ticks;
-  if (!flight_->frame.lost.empty()) outgoing_.set_told(std::move(flight_->frame.lost));
-  stats_.relay_dropped_samples += ack.dropped_samples;
-  if (ack.dropped_samples > 0) {
-    log::warning("uplink", "the database refused samples of a frame",
-                 {{"samples", ack.dropped_samples}, {"reason", ack.reason}});
-  }
-  const Status released = buffer.release(flight_->frame.last_seq);
-  if (!released) buffer_failed(released.error());
-  flight_.reset();
+void Uplink::on_connected(Buffer& buffer, std::int64_t now_ms) {
+  connected_ = true;
+  told_reason_.clear();
+  birth_is_due_ = true;
+  asker_.connected(now_ms);
+  fresh_connection_ = true;
+  schemas_.forget();
+  outgoing_.set_told({});
+  order_.reconnected();
+  retry_ms_ = now_ms;
   resend_.reset();
-  retry_ms_ = released ? now_ms : now_ms + buffer_error_pause_ms;
+  if (flight_) flight_->send_at_ms = now_ms;
+  log::info("uplink", "connected", {{"waiting_ticks", buffer.stats().ticks}});
 }
 
-// At once, so that a new relay costs one round trip; a relay that keeps asking gets it at the pace
-// of a timeout.
-void Uplink::answer_need_schema(std::int64_t now_ms) {
-  announced_.clear();
-  if (++flight_->schema_requests <= quick_schema_answers) flight_->send_at_ms = now_ms;
+void Uplink::on_disconnected(const std::string& reason, std::int64_t now_ms) {
+  // The link tries again for as long as it takes: each reason is told once.
+  if (connected_ || reason != told_reason_) {
+    log::warning("uplink", connected_ ? "disconnected" : "not connected", {{"reason", reason}});
+    told_reason_ = reason;
+  }
+  connected_ = false;
+  unanswered_since_ms_ = 0;
+  // A large frame may never get through a link that breaks again and again. Fewer of the same ticks
+  // under their own seqs are known to a relay that stored all of them.
+  const bool was_long = flight_ && flight_->sends > 0 && now_ms - flight_->sent_ms > too_long_ms;
+  if (was_long && flight_->frame.rows > 1 && flight_->frame.payload.size() > least_frame_bytes) {
+    frame_bytes_ = std::max(least_frame_bytes, frame_bytes_ / 2);
+    remade_until_ = flight_->frame.last_seq;
+    flight_.reset();
+  }
+}
+
+// The buffer may be another one since.
+void Uplink::forget_foreign_flight(const Buffer& buffer) {
+  if (std::exchange(stream_, buffer.epoch()) == buffer.epoch()) return;
+  flight_.reset();
+  order_.forget();
+}
+
+NodeStatus Uplink::status(Buffer& buffer, bool online) const {
+  NodeStatus status = options_.birth;
+  status.online = online;
+  status.wall_ms = clock_.wall_now().value_or(0);
+  status.clock = clock_.state();
+  status.backlog_ticks = buffer.stats().ticks;
+  if (budget_.state() != LinkBudget::State::open) status.link = state_name(budget_.state());
+  return status;
 }
 
 void Uplink::publish_birth(Buffer& buffer) {
-  NodeStatus status = options_.birth;
-  status.online = true;
-  status.wall_ms = clock_.wall_now().value_or(0);
   told_clock_ = clock_.state();
-  status.clock = told_clock_;
-  status.backlog_ticks = buffer.stats().ticks;
-  birth_is_due_ =
-      !link_.publish(topics::status(options_.node), encode_status(status), Qos::at_least_once, true)
-           .ok();
+  birth_is_due_ = !link_
+                       .publish(topics::status(options_.node), encode_status(status(buffer, true)),
+                                Qos::at_least_once, true)
+                       .ok();
 }
 
 void Uplink::say_goodbye(Buffer& buffer) {
+  if (const Status s = order_.release(buffer, stepped_ms_, true); !s) {
+    log::error("buffer", s.error().message);
+  }
   if (!connected_) return;
-  NodeStatus status = options_.birth;
-  status.online = false;
-  status.wall_ms = clock_.wall_now().value_or(0);
-  status.backlog_ticks = buffer.stats().ticks;
   // If it fails the broker's will says nearly the same.
-  (void)link_.publish(topics::status(options_.node), encode_status(status), Qos::at_least_once,
-                      true);
+  (void)link_.publish(topics::status(options_.node), encode_status(status(buffer, false)),
+                      Qos::at_least_once, true);
 }
 
 void Uplink::store_meter() {
   meter_.count(link_.stats(), clock_.wall_now());
   if (const Status saved = meter_.save(); !saved) log::warning("link", saved.error().message);
-}
-
-bool Uplink::publish_schemas(Buffer& buffer, SchemaId id) {
-  std::vector<std::pair<SchemaId, std::string>> chain;  // child first
-  std::optional<SchemaId> at = id;
-  while (at && !announced_.contains(*at) && chain.size() <= max_schema_depth) {
-    auto stored = buffer.schema(*at);
-    if (!stored || !stored->has_value()) {
-      log::error("uplink", "a schema is missing in the buffer",
-                 {{"schema", format_schema_id(*at)}});
-      break;
-    }
-    chain.emplace_back(*at, std::move((*stored)->message));
-    at = (*stored)->parent;
-  }
-  for (auto step = chain.rbegin(); step != chain.rend(); ++step) {
-    const Status sent = link_.publish(topics::schema(options_.node, step->first), step->second,
-                                      Qos::at_least_once, true);
-    if (!sent) return false;
-    announced_.insert(step->first);
-  }
-  return true;
 }
 
 // A frame that waited for a connection may have become old meanwhile.
@@ -200,9 +143,18 @@ void Uplink::mark_as_history(OutgoingFrame& frame) const {
 
 void Uplink::send(Buffer& buffer, std::int64_t now_ms) {
   Flight& flight = *flight_;
+  if (flight.sends > 0 && !fresh_connection_ && link_.stats().unconfirmed_messages > 0) {
+    // It has not even reached the broker; a dead connection is found by its keepalive.
+    flight.send_at_ms = now_ms + unconfirmed_pause_ms;
+    return;
+  }
+  if (budget_.state() == LinkBudget::State::held) {
+    flight.send_at_ms = now_ms + capped_pause_ms;
+    return;
+  }
   mark_as_history(flight.frame);
   Status sent = Error{ErrorCode::full, ""};
-  if (publish_schemas(buffer, flight.frame.schema)) {
+  if (schemas_.publish(buffer, flight.frame.schema)) {
     sent =
         link_.publish(topics::up(options_.node), flight.frame.payload, Qos::at_least_once, false);
   }
@@ -212,71 +164,94 @@ void Uplink::send(Buffer& buffer, std::int64_t now_ms) {
     return;
   }
   ++stats_.sent_frames;
-  if (flight.sends > 0) {
+  const bool is_new = flight.sends == 0;
+  if (!is_new) {
     ++stats_.resent_frames;
     log::debug("uplink", "sent again",
                {{"last_seq", flight.frame.last_seq}, {"times", flight.sends}});
+  } else if (flight.lane.fresh) {
+    ++stats_.overtaking_frames;
   }
-  const std::int64_t jitter = flight.sends > 0 ? resend_.next_ms() : 0;
+  budget_.sent(flight.frame.payload.size(), is_new && !flight.frame.history ? flight.frame.rows : 0,
+               now_ms);
+  const std::int64_t jitter = is_new ? 0 : resend_.next_ms();
   const std::int64_t timeout = std::min(options_.ack_timeout_ms + jitter, options_.max_resend_ms);
   flight.send_at_ms =
       now_ms + (std::exchange(fresh_connection_, false) ? first_timeout_ms : timeout);
   flight.sent_ms = now_ms;
-  if (flight.sends == 0) flight.first_sent_ms = now_ms;
+  if (is_new) flight.first_sent_ms = now_ms;
   ++flight.sends;
+  if (unanswered_since_ms_ == 0) unanswered_since_ms_ = now_ms;
 }
 
-void Uplink::clear_schemas(Buffer& buffer, std::int64_t now_ms) {
-  next_clear_ms_ = now_ms + clear_interval_ms;
-  const auto gone = buffer.drop_unused_schemas(current_schema_);
-  if (!gone) return;
-  for (const SchemaId id : *gone) {
-    announced_.erase(id);
-    // Retained and empty: the broker forgets it. If that fails it stays, which harms nobody.
-    (void)link_.publish(topics::schema(options_.node, id), "", Qos::at_least_once, true);
+// The broker is there and takes frames, but nobody answers.
+void Uplink::watch_silence(std::int64_t now_ms) {
+  if (told_silence_ || unanswered_since_ms_ == 0 ||
+      now_ms - unanswered_since_ms_ < silence_told_after_ms) {
+    return;
   }
+  told_silence_ = true;
+  log::warning(
+      "uplink",
+      "no relay answers: is godwit-relay running, connected to this broker, and allowed to "
+      "publish to the topic?",
+      {{"topic", topics::down(options_.node)},
+       {"seconds", (now_ms - unanswered_since_ms_) / 1000}});
 }
 
-void Uplink::buffer_failed(Error error) {
+void Uplink::buffer_failed(const Error& error, std::int64_t now_ms) {
   log::error("buffer", error.message);
-  buffer_error_ = std::move(error);
+  buffer_error_ = error;
+  retry_ms_ = now_ms + buffer_error_pause_ms;
 }
 
-// The buffer may be another one since.
-void Uplink::forget_foreign_flight(const Buffer& buffer) {
-  if (flight_ && flight_->stream != buffer.epoch()) flight_.reset();
+bool Uplink::make_flight(Buffer& buffer, std::int64_t now_ms) {
+  if (buffer.empty() || now_ms < budget_.next_frame_ms()) return false;
+  const auto wanted = wish(buffer, now_ms);
+  if (!wanted) return buffer_failed(wanted.error(), now_ms), false;
+  if (const Status s = give_up_capped(buffer, *wanted); !s)
+    return buffer_failed(s.error(), now_ms), false;
+  const auto lane = order_.next(buffer, *wanted, now_ms);
+  if (!lane) return buffer_failed(lane.error(), now_ms), false;
+  if (!*lane) return false;
+  const bool thinned = budget_.state() == LinkBudget::State::thinned;
+  SendOrder::Lane rows = **lane;
+  // A frame that is made again ends no later than it did.
+  if (remade_until_ > rows.after) rows.until = std::min(rows.until, remade_until_);
+  remade_until_ = 0;
+  const std::uint64_t max_bytes = std::min(frame_bytes_, budget_.max_frame_bytes());
+  auto made = outgoing_.make(buffer, rows, thinned ? 1 : max_bytes);  // one row, or many
+  if (!made) return buffer_failed(made.error(), now_ms), false;
+  if (!made->has_value()) return false;
+  flight_ = Flight{std::move(**made), **lane, 0, 0, now_ms, 0, 0, 0};
+  buffer.pin(flight_->frame.first_seq, flight_->frame.last_seq);
+  return true;
 }
 
 void Uplink::step(Buffer& buffer, std::int64_t now_ms) {
   forget_foreign_flight(buffer);
   stepped_ms_ = now_ms;
-  meter_.count(link_.stats(), clock_.wall_now());
+  weigh_budget(now_ms);
   if (!connected_ || now_ms < retry_ms_) return;
   if (birth_is_due_ || told_clock_ != clock_.state()) publish_birth(buffer);
   asker_.step(now_ms);
   if (!flight_) {
     if (!clock_.settled()) return;
-    if (now_ms >= next_clear_ms_) clear_schemas(buffer, now_ms);
-    if (buffer.empty()) return;
-    auto made = outgoing_.make(buffer);
-    if (!made) {
-      buffer_failed(made.error());
-      retry_ms_ = now_ms + buffer_error_pause_ms;
-      return;
-    }
-    if (!made->has_value()) return;
-    flight_ = Flight{std::move(**made), buffer.epoch(), 0, 0, now_ms, 0, 0};
-    buffer.pin(flight_->frame.first_seq, flight_->frame.last_seq);
+    schemas_.clear_unused(buffer, now_ms);
+    if (const Status s = order_.release(buffer, now_ms); !s)
+      return buffer_failed(s.error(), now_ms);
+    if (!make_flight(buffer, now_ms)) return;
   }
   if (now_ms >= flight_->send_at_ms) send(buffer, now_ms);
+  watch_silence(now_ms);
 }
 
 std::int64_t Uplink::next_step_ms() const {
   if (!connected_) return INT64_MAX;
   if (flight_) return std::max(flight_->send_at_ms, retry_ms_);
-  // Without a flight the last step() found nothing to send, or has to pause.
-  const std::int64_t next_ms = retry_ms_ > stepped_ms_ ? retry_ms_ : INT64_MAX;
-  return std::min(next_ms, asker_.next_step_ms());
+  // Without a flight the last step() found nothing to send, or has to wait.
+  const std::int64_t next_ms = std::max(retry_ms_, budget_.next_frame_ms());
+  return std::min(next_ms > stepped_ms_ ? next_ms : INT64_MAX, asker_.next_step_ms());
 }
 
 }  // namespace godwit

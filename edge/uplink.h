@@ -2,15 +2,14 @@
 // relay says that they are in the database. No thread, never blocks: the owner hands it the link's
 // events and calls step() when next_step_ms() says so. Times are CLOCK_BOOTTIME milliseconds.
 //
-// The same bytes under the same seq are sent again after a timeout that grows with jitter. Schema
-// messages are published, retained, before the first frame of a connection that uses them, and
-// cleared when no stored frame needs them any more.
+// The same bytes under the same seq are sent again after a timeout that grows with jitter, but not
+// while the broker has not confirmed them: the link is slow then, and repeating makes it slower.
+// What goes next is said by SendOrder, how much and when by LinkBudget. Frames of a slow link
+// become smaller, so that fresh readings need not wait long for a backlog's frame.
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -18,9 +17,12 @@
 
 #include "edge/boot_clock.h"
 #include "edge/buffer.h"
+#include "edge/link_budget.h"
 #include "edge/link_meter.h"
 #include "edge/link_settings.h"
 #include "edge/outgoing.h"
+#include "edge/schema_publisher.h"
+#include "edge/send_order.h"
 #include "edge/time_asker.h"
 #include "transport/ack.h"
 #include "transport/backoff.h"
@@ -33,6 +35,7 @@ struct UplinkOptions {
   std::string node;
   NodeStatus birth;  // boot id, session, version; the rest is filled in
   OutgoingLimits limits;
+  std::int64_t flush_interval_ms = 10'000;
   LinkLimits link;
   std::string meter_path;  // empty: forgotten with the process
   std::int64_t ack_timeout_ms = 5000;
@@ -44,7 +47,8 @@ struct UplinkStats {
   std::uint64_t sent_frames = 0;  // resends included
   std::uint64_t resent_frames = 0;
   std::uint64_t acked_ticks = 0;
-  std::uint64_t stale_acks = 0;  // for nothing that is in flight
+  std::uint64_t stale_acks = 0;         // for nothing that is in flight
+  std::uint64_t overtaking_frames = 0;  // fresh ones, sent before a backlog
   std::uint64_t relay_dropped_samples = 0;
   std::int64_t last_ack_boot_ms = 0;
 };
@@ -65,7 +69,7 @@ class Uplink {
   [[nodiscard]] std::int64_t next_step_ms() const;
 
   // The schema that new ticks use stays published though no stored row may use it.
-  void set_current_schema(SchemaId id) { current_schema_ = id; }
+  void set_current_schema(SchemaId id) { schemas_.set_current(id); }
   // What the buffer refused to do since the last call.
   [[nodiscard]] std::optional<Error> take_buffer_error() {
     return std::exchange(buffer_error_, std::nullopt);
@@ -81,48 +85,68 @@ class Uplink {
   [[nodiscard]] const UplinkStats& stats() const { return stats_; }
   // As of the last step().
   [[nodiscard]] const LinkMeter& meter() const { return meter_; }
+  [[nodiscard]] const LinkBudget& budget() const { return budget_; }
   // Counts what the link did until now and stores it. For a clean end.
   void store_meter();
 
  private:
   struct Flight {
     OutgoingFrame frame;
-    std::uint64_t stream = 0;
+    SendOrder::Lane lane;
     std::int64_t first_sent_ms = 0;
     std::int64_t sent_ms = 0;
     std::int64_t send_at_ms = 0;  // when to send (again)
     int sends = 0;
     int schema_requests = 0;
+    int put_offs = 0;  // retry_after in a row
   };
 
+  void on_connected(Buffer& buffer, std::int64_t now_ms);
+  void on_disconnected(const std::string& reason, std::int64_t now_ms);
+  void on_relay_state(const Message& message, std::int64_t now_ms);
   void on_ack(std::string_view payload, Buffer& buffer, std::int64_t now_ms);
   void answer_stored(const Ack& ack, Buffer& buffer, std::int64_t now_ms);
+  void answer_rejected(const Ack& ack, Buffer& buffer, std::int64_t now_ms);
   void answer_need_schema(std::int64_t now_ms);
-  void buffer_failed(Error error);
-  void forget_foreign_flight(const Buffer& buffer);
+  void answer_retry_after(const Ack& ack, std::int64_t now_ms);
+  void learn_frame_size(std::int64_t answered_after_ms);
+
   void publish_birth(Buffer& buffer);
-  // false: the link has no room or is gone; try later.
-  bool publish_schemas(Buffer& buffer, SchemaId id);
+  [[nodiscard]] NodeStatus status(Buffer& buffer, bool online) const;
+  void weigh_budget(std::int64_t now_ms);
+  void watch_silence(std::int64_t now_ms);
+  // Whether there is a flight now.
+  bool make_flight(Buffer& buffer, std::int64_t now_ms);
+  Result<SendOrder::Wish> wish(Buffer& buffer, std::int64_t now_ms);
+  Status give_up_capped(Buffer& buffer, const SendOrder::Wish& wish);
+  void buffer_failed(const Error& error, std::int64_t now_ms);
+  void forget_foreign_flight(const Buffer& buffer);
   void send(Buffer& buffer, std::int64_t now_ms);
   void mark_as_history(OutgoingFrame& frame) const;
-  void clear_schemas(Buffer& buffer, std::int64_t now_ms);
 
   Link& link_;
   BootClock& clock_;
   UplinkOptions options_;
   Outgoing outgoing_;
+  SchemaPublisher schemas_;
+  SendOrder order_;
   LinkMeter meter_;
+  LinkBudget budget_;
   Backoff resend_;
   TimeAsker asker_;
+  std::uint64_t stream_ = 0;  // that flight_ and order_ are of
   std::optional<Flight> flight_;
   std::optional<Error> buffer_error_;
-  std::set<SchemaId> announced_;  // on this connection
-  std::optional<SchemaId> current_schema_;
-  std::int64_t retry_ms_ = 0;  // nothing is sent before
-  std::int64_t next_clear_ms_ = 0;
+  std::uint64_t frame_bytes_;       // of rows in one frame, learned from how long answers take
+  std::uint64_t remade_until_ = 0;  // last seq of a frame that was too large for the link
+  std::int64_t retry_ms_ = 0;       // nothing is sent before
   std::int64_t stepped_ms_ = 0;
+  std::int64_t unanswered_since_ms_ = 0;  // while something is: 0 otherwise
+  bool told_silence_ = false;
   std::string_view told_clock_;  // the clock's state in the last birth
   std::string told_reason_;      // why there is no connection, as logged last
+  LinkBudget::State told_state_ = LinkBudget::State::open;
+  bool can_catch_up_ = false;  // what a cap holds back may be sent after what was not
   bool connected_ = false;
   bool birth_is_due_ = false;
   bool fresh_connection_ = false;  // nothing was sent on it yet

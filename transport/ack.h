@@ -13,7 +13,7 @@ namespace godwit {
 
 // Numbers are part of the wire format; never renumber.
 enum class Verdict : std::uint8_t {
-  stored = 0,       // everything of the stream up to and including `seq` is in the database
+  stored = 0,       // the frame that ends with `seq` is in the database
   rejected = 1,     // the frame that ends with `seq` will never be accepted; `reason` says why
   need_schema = 2,  // publish the schema `schema` (with its parents), then the frame again
   retry_after = 3,  // not now; send the frame again after `retry_after_ms`
@@ -23,8 +23,8 @@ struct Ack {
   std::uint64_t stream = 0;
   std::uint64_t seq = 0;  // last seq of the frame that is answered
   Verdict verdict = Verdict::stored;
-  std::string reason{};  // for people and for metric labels: short, snake_case
-  std::uint32_t retry_after_ms = 0;
+  std::string reason{};              // for people and for metric labels: short, snake_case
+  std::uint32_t retry_after_ms = 0;  // with `stored`: a pause before the next frame
   std::optional<SchemaId> schema{};
   // The relay's clock when it wrote the ack, milliseconds since 1970 UTC. 0: the relay does not
   // trust its own clock.

@@ -11,8 +11,8 @@ Backoff::Backoff(std::int64_t min_ms, std::int64_t max_ms, Random random)
   assert(min_ms > 0 && min_ms <= max_ms);
 }
 
-std::int64_t Backoff::next_ms(std::int64_t at_most_ms) {
-  const std::int64_t bound = std::min(bound_ms_, at_most_ms);
+std::int64_t Backoff::next_ms(std::int64_t at_most_ms, std::int64_t at_least_ms) {
+  const std::int64_t bound = std::max(std::min(bound_ms_, at_most_ms), at_least_ms);
   bound_ms_ = bound_ms_ > max_ms_ / 2 ? max_ms_ : bound_ms_ * 2;
   return std::min(bound, static_cast<std::int64_t>(random_() * static_cast<double>(bound + 1)));
 }

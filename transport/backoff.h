@@ -17,8 +17,9 @@ class Backoff {
   Backoff(std::int64_t min_ms, std::int64_t max_ms, Random random = system_random());
 
   // For the k-th failure since reset(), k from 0: uniform in [0, min(max_ms, min_ms * 2^k)], or
-  // less when this failure calls for a bound of at most `at_most_ms`.
-  std::int64_t next_ms(std::int64_t at_most_ms = INT64_MAX);
+  // less when this failure calls for a bound of at most `at_most_ms`, or more when it must be
+  // spread over at least `at_least_ms`.
+  std::int64_t next_ms(std::int64_t at_most_ms = INT64_MAX, std::int64_t at_least_ms = 0);
   void reset() { bound_ms_ = min_ms_; }
 
   // From the system's entropy, so that nodes cloned from one image differ.

@@ -25,6 +25,7 @@ LinkStats operator+(LinkStats a, const LinkStats& b) {
   a.received_messages += b.received_messages;
   a.received_payload_bytes += b.received_payload_bytes;
   a.refused_messages += b.refused_messages;
+  a.unconfirmed_messages += b.unconfirmed_messages;
   a.sent_wire_bytes += b.sent_wire_bytes;
   a.received_wire_bytes += b.received_wire_bytes;
   return a;
@@ -42,6 +43,7 @@ class FallbackLink final : public Link {
   Status start(Handler handler) override;
   Status publish(std::string_view topic, std::string_view payload, Qos qos, bool retain) override;
   Status subscribe(std::string_view filter, Qos qos) override;
+  void expect_fleet(std::uint64_t nodes) override { first_->expect_fleet(nodes); }
   void stop(std::int64_t drain_ms) override;
   [[nodiscard]] LinkStats stats() const override;
 
@@ -173,6 +175,7 @@ void FallbackLink::leave_second(std::unique_lock<std::mutex>& lock) {
   const LinkStats stats = leaving->stats();
   lock.lock();
   ended_ = ended_ + stats;
+  ended_.unconfirmed_messages = 0;
   second_.reset();
   const bool back = first_up_ && !stopping_;
   if (back) way_ = Way::first;

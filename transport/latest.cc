@@ -71,7 +71,7 @@ Result<Latest> decode_latest(std::string_view message) {
 std::string encode_status(const NodeStatus& status) {
   std::string out;
   Packer packer(out);
-  packer.map(status.clock.empty() ? 6 : 7);
+  packer.map(6U + (status.clock.empty() ? 0 : 1) + (status.link.empty() ? 0 : 1));
   packer.text("online");
   packer.boolean(status.online);
   packer.text("boot");
@@ -87,6 +87,10 @@ std::string encode_status(const NodeStatus& status) {
   if (!status.clock.empty()) {
     packer.text("clock");
     packer.text(status.clock);
+  }
+  if (!status.link.empty()) {
+    packer.text("link");
+    packer.text(status.link);
   }
   return out;
 }
@@ -111,6 +115,8 @@ Result<NodeStatus> decode_status(std::string_view message) {
       out.backlog_ticks = static_cast<std::uint64_t>(reader.integer(0, max_integer));
     } else if (fields.is("clock")) {
       read_text(reader, out.clock);
+    } else if (fields.is("link")) {
+      read_text(reader, out.link);
     } else {
       reader.skip();
     }
@@ -123,7 +129,7 @@ Result<NodeStatus> decode_status(std::string_view message) {
 std::string encode_relay_state(const RelayState& state) {
   std::string out;
   Packer packer(out);
-  packer.map(state.out_of_order_window_ms != 0 ? 5 : 4);
+  packer.map(4U + (state.out_of_order_window_ms != 0 ? 1 : 0) + (state.nodes != 0 ? 1 : 0));
   packer.text("relay");
   packer.text(state.relay);
   packer.text("t");
@@ -135,6 +141,10 @@ std::string encode_relay_state(const RelayState& state) {
   if (state.out_of_order_window_ms != 0) {
     packer.text("out_of_order_window");
     packer.integer(state.out_of_order_window_ms);
+  }
+  if (state.nodes != 0) {
+    packer.text("nodes");
+    packer.unsigned_integer(state.nodes);
   }
   return out;
 }
@@ -155,6 +165,8 @@ Result<RelayState> decode_relay_state(std::string_view message) {
       out.out_of_order_ok = reader.boolean();
     } else if (fields.is("out_of_order_window")) {
       out.out_of_order_window_ms = reader.integer(0, max_integer);
+    } else if (fields.is("nodes")) {
+      out.nodes = static_cast<std::uint64_t>(reader.integer(0, max_integer));
     } else {
       reader.skip();
     }

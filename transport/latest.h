@@ -31,6 +31,8 @@ struct NodeStatus {
   std::string version{};      // of the agent
   std::uint64_t backlog_ticks = 0;
   std::string clock{};  // state of the node's clock, as in godwit_clock_state; "": not told
+  // What the caps of the link do to readings: "" nothing, "thinned" or "held" (FRAME.md).
+  std::string link{};
 
   bool operator==(const NodeStatus&) const = default;
 };
@@ -46,6 +48,8 @@ struct RelayState {
   bool out_of_order_ok = false;  // the database accepts samples older than a series' last one
   // How far behind the present, milliseconds; 0: any age, or not known.
   std::int64_t out_of_order_window_ms = 0;
+  // How many nodes it knows: so many may come back to the broker at one moment. 0: not known.
+  std::uint64_t nodes = 0;
 
   bool operator==(const RelayState&) const = default;
 };

@@ -42,7 +42,8 @@ struct LinkStats {
   std::uint64_t sent_payload_bytes = 0;
   std::uint64_t received_messages = 0;
   std::uint64_t received_payload_bytes = 0;
-  std::uint64_t refused_messages = 0;  // incoming ones over the size bound
+  std::uint64_t refused_messages = 0;    // incoming ones over the size bound
+  std::size_t unconfirmed_messages = 0;  // publishes of this connection that wait for the broker
   // At IP level, headers and whatever keeps the connection up included.
   std::uint64_t sent_wire_bytes = 0;
   std::uint64_t received_wire_bytes = 0;
@@ -68,6 +69,10 @@ class Link {
   // Kept for the link's life and renewed at every connect. May be called before start() and while
   // disconnected. Never blocks. Any thread.
   virtual Status subscribe(std::string_view filter, Qos qos) = 0;
+
+  // So many nodes share the broker: after a failure the link comes back within a time that keeps
+  // their connections apart. A link without a broker of many nodes does nothing. Any thread.
+  virtual void expect_fleet(std::uint64_t nodes) { (void)nodes; }
 
   // Sends what is queued for at most `drain_ms`, disconnects cleanly (the will is not sent) and
   // joins the thread. No handler call after it returns. Blocks for at most drain_ms + 1 s.

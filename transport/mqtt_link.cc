@@ -10,7 +10,6 @@
 
 #include <poll.h>
 
-#include "transport/backoff.h"
 #include "transport/clock.h"
 #include "transport/event_fd.h"
 #include "transport/mqtt_outbox.h"
@@ -22,10 +21,6 @@
 namespace godwit {
 namespace {
 
-// A connection that lived this long ends a row of failures. One that ends sooner (a second client
-// with the same id, a broker that throws us out) does not, so that two do not kick each other out
-// many times a second.
-constexpr std::int64_t settled_ms = 5000;
 // How long the DISCONNECT packet may take to leave.
 constexpr std::int64_t farewell_ms = 300;
 // Of the second that stop() may take beyond its drain time.
@@ -42,7 +37,7 @@ int poll_ms(std::int64_t until_ms, std::int64_t at_most_ms) {
 class Core {
  public:
   explicit Core(MqttOptions options)
-      : options_(std::move(options)), outbox_(options_.max_in_flight) {}
+      : options_(std::move(options)), outbox_(options_.max_in_flight), pace_(options_.reconnect) {}
 
   // The link's thread.
   void run(const Link::Handler& handler);
@@ -50,6 +45,7 @@ class Core {
   // Any thread.
   Status publish(OutboundMessage&& message);
   void subscribe(Subscription&& subscription);
+  void expect_fleet(std::uint64_t nodes) { pace_.expect_fleet(nodes); }
   void ask_to_stop(std::int64_t drain_ms);
   // True when run() is at its end.
   [[nodiscard]] bool wait_for_end(std::int64_t limit_ms) const;
@@ -64,7 +60,6 @@ class Core {
   void say_goodbye(MqttSession& session) const;
   [[nodiscard]] short wait(MqttSession& session, std::int64_t until_ms) const;
   Status send_queued(MqttSession& session);
-  void count_usage(const MqttSession& session);
   std::vector<Subscription> handle_connected(std::size_t max_bytes);
   void deliver(LinkEvent&& event);
   [[nodiscard]] std::vector<Subscription> new_subscriptions();
@@ -72,6 +67,7 @@ class Core {
 
   const MqttOptions options_;
   MqttOutbox outbox_;
+  ReconnectPace pace_;
   EventFd wake_;
   EventFd ended_;
   std::atomic<std::int64_t> stop_at_ms_ = never;  // what is queued may leave until then
@@ -88,12 +84,10 @@ class Core {
   std::size_t attempt_ = 0;               // picks one of the host's addresses
   std::int64_t connected_at_ms_ = never;  // of the present session
   std::size_t subscribed_ = 0;            // how many of subscriptions_ the present session has
-  TcpUsage counted_;                      // of the present session
 };
 
 void Core::run(const Link::Handler& handler) {
   handler_ = &handler;
-  Backoff backoff(options_.backoff_min_ms, options_.backoff_max_ms);
   while (!stopping()) {
     connected_at_ms_ = never;
     turned_away_ = false;
@@ -103,15 +97,12 @@ void Core::run(const Link::Handler& handler) {
     if (connected_at_ms_ == never) {
       outbox_.count_failure();
       ++attempt_;
-    } else if (steady_ms() - connected_at_ms_ >= settled_ms) {
-      backoff.reset();
     }
     deliver({LinkEvent::Type::disconnected, {}, std::move(reason)});
-    // Two clients with one id throw each other out: neither may come back fast.
-    const bool is_slow = turned_away_ || connected_at_ms_ != never;
-    const std::int64_t until_ms =
-        steady_ms() +
-        backoff.next_ms(is_slow ? options_.backoff_max_ms : options_.unreachable_max_ms);
+    const bool was_connected = connected_at_ms_ != never;
+    const std::int64_t now_ms = steady_ms();
+    const std::int64_t lived_ms = was_connected ? now_ms - connected_at_ms_ : 0;
+    const std::int64_t until_ms = now_ms + pace_.next_ms({turned_away_, was_connected, lived_ms});
     while (!stopping() && steady_ms() < until_ms) {
       pollfd wake{wake_.fd(), POLLIN, 0};
       poll(&wake, 1, poll_ms(until_ms, INT32_MAX));
@@ -136,7 +127,6 @@ std::string Core::connect_and_serve() {
   const Address& address = (*addresses)[attempt_ % addresses->size()];
   auto session = MqttSession::open(options_, address, std::move(events));
   if (!session) return session.error().message;
-  counted_ = {};
   std::string reason = serve(**session);
   turned_away_ = (*session)->turned_away();
   return reason;
@@ -152,7 +142,7 @@ std::string Core::serve(MqttSession& session) {
     }
     const std::int64_t until_ms = session.connected() ? stop_at_ms_.load() : deadline_ms;
     const short revents = wait(session, until_ms);
-    count_usage(session);  // before the step, which may close the socket
+    outbox_.count_wire(tcp_usage(session.fd()));  // before the step, which may close the socket
     if (Status status = session.step(revents); !status) {
       return status.error().message;
     }
@@ -162,14 +152,6 @@ std::string Core::serve(MqttSession& session) {
       return session.describe_timeout();
     }
   }
-}
-
-void Core::count_usage(const MqttSession& session) {
-  if (session.fd() < 0) return;
-  const TcpUsage now = tcp_usage(session.fd());
-  outbox_.count_wire(now.sent_bytes - std::min(now.sent_bytes, counted_.sent_bytes),
-                     now.received_bytes - std::min(now.received_bytes, counted_.received_bytes));
-  counted_ = now;
 }
 
 void Core::say_goodbye(MqttSession& session) const {
@@ -281,6 +263,8 @@ class MqttLink final : public Link {
     core_->subscribe({std::string(filter), qos});
     return {};
   }
+
+  void expect_fleet(std::uint64_t nodes) override { core_->expect_fleet(nodes); }
 
   void stop(std::int64_t drain_ms) override {
     core_->ask_to_stop(drain_ms);

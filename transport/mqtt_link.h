@@ -1,7 +1,7 @@
-// MqttLink: a Link over MQTT 5 or 3.1.1. mqtt_link.cc is its thread, loop and backoff;
+// MqttLink: a Link over MQTT 5 or 3.1.1. mqtt_link.cc is its thread and loop;
 // libmosquitto is confined to mqtt_session.cc.
 //
-// Own poll loop on own thread (mosquitto_loop_read/write/misc), own full-jitter backoff, publishes
+// Own poll loop on own thread (mosquitto_loop_read/write/misc), publishes
 // only between CONNACK and disconnect so that nothing queues inside the library. TLS files are read
 // anew at each connect, so that rotated certificates take effect. An attempt to connect that fails
 // is told as a `disconnected` event too. No event follows stop().
@@ -12,6 +12,7 @@
 #include <string>
 
 #include "transport/link.h"
+#include "transport/reconnect_pace.h"
 
 namespace godwit {
 
@@ -35,9 +36,7 @@ struct MqttOptions {
   int keepalive_s = 20;
   bool clean_start = true;
   std::int64_t connect_timeout_ms = 10'000;  // TCP + TLS + CONNACK
-  std::int64_t backoff_min_ms = 500;
-  std::int64_t backoff_max_ms = 60'000;      // for a broker that turns the client away
-  std::int64_t unreachable_max_ms = 4000;    // for one that cannot be reached: a try costs little
+  ReconnectLimits reconnect;
   std::size_t max_in_flight = 20;            // publishes that wait for their PUBACK
   std::size_t max_message_bytes = 2U << 20;  // incoming; larger ones are counted and dropped
   // Published by the broker when this client dies without a DISCONNECT.

@@ -34,6 +34,7 @@ void MqttOutbox::close() {
   const std::lock_guard lock(mutex_);
   queue_.clear();
   unconfirmed_ = 0;
+  counted_ = {};
   stats_.connected = false;
 }
 
@@ -79,15 +80,20 @@ void MqttOutbox::count_refused() {
   ++stats_.refused_messages;
 }
 
-void MqttOutbox::count_wire(std::uint64_t sent_bytes, std::uint64_t received_bytes) {
+void MqttOutbox::count_wire(const TcpUsage& usage) {
   const std::lock_guard lock(mutex_);
-  stats_.sent_wire_bytes += sent_bytes;
-  stats_.received_wire_bytes += received_bytes;
+  // A socket that is gone tells nothing.
+  if (usage.sent_bytes < counted_.sent_bytes) return;
+  stats_.sent_wire_bytes += usage.sent_bytes - counted_.sent_bytes;
+  stats_.received_wire_bytes += usage.received_bytes - counted_.received_bytes;
+  counted_ = usage;
 }
 
 LinkStats MqttOutbox::stats() const {
   const std::lock_guard lock(mutex_);
-  return stats_;
+  LinkStats stats = stats_;
+  stats.unconfirmed_messages = queue_.size() + unconfirmed_;
+  return stats;
 }
 
 }  // namespace godwit

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "transport/link.h"
+#include "transport/tcp_usage.h"
 
 namespace godwit {
 
@@ -44,7 +45,8 @@ class MqttOutbox {
   void count_failure();
   void count_received(std::size_t payload_bytes);
   void count_refused();
-  void count_wire(std::uint64_t sent_bytes, std::uint64_t received_bytes);
+  // What the present connection has cost so far.
+  void count_wire(const TcpUsage& usage);
   [[nodiscard]] LinkStats stats() const;
 
  private:
@@ -55,6 +57,7 @@ class MqttOutbox {
   std::size_t unconfirmed_ = 0;  // handed out by pop(), not confirmed
   std::size_t max_bytes_ = 0;
   bool sealed_ = false;
+  TcpUsage counted_;  // of the present connection
   LinkStats stats_;
 };
 

@@ -76,8 +76,8 @@ Status check_mqtt_options(const MqttOptions& options) {
     return invalid("keepalive is neither 0 nor 5 to 65535 s");
   }
   if (options.connect_timeout_ms <= 0) return invalid("connect timeout is not positive");
-  if (options.backoff_min_ms <= 0 || options.backoff_max_ms < options.backoff_min_ms ||
-      options.unreachable_max_ms <= 0) {
+  if (options.reconnect.min_ms <= 0 || options.reconnect.max_ms < options.reconnect.min_ms ||
+      options.reconnect.unreachable_max_ms <= 0) {
     return invalid("backoff bounds are not 0 < min <= max");
   }
   if (options.max_in_flight == 0) return invalid("nothing may be in flight");

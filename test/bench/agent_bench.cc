@@ -118,7 +118,7 @@ int bench(int seconds) {
   MqttOptions options;
   (void)parse_mqtt_url(broker.url(), options);
   options.client_id = "relay";
-  options.backoff_max_ms = 1000;
+  options.reconnect.max_ms = 1000;
   test::FakeRelay relay(make_mqtt_link(options));
   const auto pass = [&](int for_seconds) {
     const std::int64_t end = steady_ms() + for_seconds * 1000;

@@ -54,7 +54,7 @@ std::unique_ptr<Link> make_link(const Mosquitto& broker, const std::string& id) 
   MqttOptions options;
   options.port = broker.port();
   options.client_id = id;
-  options.backoff_max_ms = 1000;
+  options.reconnect.max_ms = 1000;
   return make_mqtt_link(options);
 }
 

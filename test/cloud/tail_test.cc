@@ -20,8 +20,9 @@ Message schema_message() {
   return {topics::schema("n1", schema_id_of(schema)), schema, true};
 }
 
-Message frame_message(double watts) {
+Message frame_message(double watts, bool history = false) {
   Frame frame;
+  frame.history = history;
   frame.schema = schema_id_of(encode_schema(std::nullopt, series));
   frame.seqs = {1};
   frame.times_ms = {1'795'000'000'123};
@@ -34,6 +35,15 @@ TEST_CASE("a frame becomes one line per sample") {
   REQUIRE(tail.on_message(schema_message()).empty());
   REQUIRE(tail.on_message(frame_message(7.5)) ==
           "2026-11-18T11:06:40.123Z n1 hw_power_watts{rail=\"a\"} 7.5\n");
+}
+
+TEST_CASE("history is marked as such") {
+  Tail text({});
+  text.on_message(schema_message());
+  REQUIRE(text.on_message(frame_message(7.5, true)).ends_with("} 7.5 history\n"));
+  Tail json({"", "", true});
+  json.on_message(schema_message());
+  REQUIRE(nlohmann::json::parse(json.on_message(frame_message(7.5, true)))["history"] == true);
 }
 
 TEST_CASE("a frame waits for its schema") {

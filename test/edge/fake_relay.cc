@@ -26,6 +26,8 @@ void FakeRelay::publish_state(std::int64_t wall_ms, bool retained) {
   RelayState state;
   state.relay = "fake";
   state.wall_ms = wall_ms;
+  state.out_of_order_ok = out_of_order_ok;
+  state.out_of_order_window_ms = out_of_order_window_ms;
   (void)link_->publish(topics::relay, encode_relay_state(state), Qos::at_least_once, retained);
 }
 
@@ -77,7 +79,9 @@ void FakeRelay::take_frame(const Message& message) {
                 .seq = frame.last_seq(),
                 .verdict = Verdict::need_schema,
                 .schema = frame.schema,
-                .relay_time_ms = relay_clock ? relay_clock() : relay_time_ms});
+                .relay_time_ms = relay_clock ? relay_clock() : relay_time_ms,
+                .out_of_order_ok = out_of_order_ok,
+                .out_of_order_window_ms = out_of_order_window_ms});
     }
     return;
   }
@@ -90,6 +94,8 @@ void FakeRelay::take_frame(const Message& message) {
   ack.stream = frame.stream;
   ack.seq = frame.last_seq();
   ack.relay_time_ms = relay_clock ? relay_clock() : relay_time_ms;
+  ack.out_of_order_ok = out_of_order_ok;
+  ack.out_of_order_window_ms = out_of_order_window_ms;
   const auto found = schemas_.find(node, frame.schema);
   if (!answers.empty()) {
     ack.verdict = answers.front().verdict;
@@ -113,6 +119,9 @@ void FakeRelay::store(const Frame& frame, const Schema& schema) {
     ++out_of_order;
   }
   for (std::size_t t = 0; t < frame.ticks(); ++t) {
+    if (!known.empty() && frame.seqs[t] < *known.rbegin() && !known.contains(frame.seqs[t])) {
+      ++late_ticks;
+    }
     if (!known.insert(frame.seqs[t]).second) {
       ++repeated_ticks;
       continue;

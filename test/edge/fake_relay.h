@@ -38,6 +38,8 @@ class FakeRelay {
   bool mute = false;               // no answers to questions for the time
   std::int64_t relay_time_ms = 0;  // told in acks, unless there is a
   std::function<std::int64_t()> relay_clock;
+  bool out_of_order_ok = false;  // told in acks
+  std::int64_t out_of_order_window_ms = 0;
 
   std::string node;  // that last spoke
   // Series text, then time, then value.
@@ -52,6 +54,8 @@ class FakeRelay {
   std::size_t schema_asks = 0;
   std::size_t time_questions = 0;
   std::size_t cleared_schemas = 0;
+  // Ticks that were stored after a later one of their stream.
+  std::size_t late_ticks = 0;
   std::vector<NodeStatus> statuses;
   std::map<std::string, std::string> latest;  // topic, payload
   [[nodiscard]] std::size_t ticks() const;

@@ -50,7 +50,9 @@ class LoopbackLink final : public Link {
   void stop(std::int64_t /*drain_ms*/) override { broker_.stop(session_); }
   [[nodiscard]] LinkStats stats() const override {
     const std::lock_guard lock(broker_.mutex_);
-    return session_->stats;
+    LinkStats stats = session_->stats;
+    stats.unconfirmed_messages = session_->in_flight;
+    return stats;
   }
 
  private:

@@ -22,7 +22,8 @@ TEST_CASE("a node's status comes back as it was") {
                           .wall_ms = 1'795'000'000'000,
                           .version = "0.1.0",
                           .backlog_ticks = 3600,
-                          .clock = "relay"};
+                          .clock = "relay",
+                          .link = GENERATE("", "held")};
   const auto decoded = decode_status(encode_status(status));
   REQUIRE(decoded);
   CHECK(*decoded == status);
@@ -34,7 +35,8 @@ TEST_CASE("the relay's state comes back as it was") {
                            .wall_ms = 12,
                            .version = "0.1.0",
                            .out_of_order_ok = true,
-                           .out_of_order_window_ms = window_ms};
+                           .out_of_order_window_ms = window_ms,
+                           .nodes = window_ms == 0 ? 0U : 10'000U};
     const auto decoded = decode_relay_state(encode_relay_state(state));
     REQUIRE(decoded);
     CHECK(*decoded == state);

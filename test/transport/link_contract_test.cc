@@ -45,8 +45,8 @@ class MqttWorld final : public LinkWorld {
     options.will = spec.will;
     options.max_in_flight = spec.max_in_flight;
     options.max_message_bytes = spec.max_message_bytes;
-    options.backoff_min_ms = 20;
-    options.backoff_max_ms = 200;
+    options.reconnect.min_ms = 20;
+    options.reconnect.max_ms = 200;
     if (certificates_ != nullptr) {
       options.tls.enabled = true;
       options.tls.ca_file = certificates_->ca();

@@ -23,8 +23,8 @@ MqttOptions options_for(int port) {
   MqttOptions options;
   options.port = port;
   options.client_id = "node";
-  options.backoff_min_ms = 20;
-  options.backoff_max_ms = 200;
+  options.reconnect.min_ms = 20;
+  options.reconnect.max_ms = 200;
   return options;
 }
 
@@ -119,8 +119,8 @@ TEST_CASE("a broker that was away for long is found soon, one that turns us away
   Mosquitto broker(password_config(folder, "right"));
   broker.stop();
   MqttOptions options = options_for(broker.port());
-  options.backoff_min_ms = options.backoff_max_ms = 600'000;
-  options.unreachable_max_ms = 100;
+  options.reconnect.min_ms = options.reconnect.max_ms = 600'000;
+  options.reconnect.unreachable_max_ms = 100;
   options.username = "node";
   options.password = GENERATE("right", "wrong");
   const Started node(options);
@@ -181,7 +181,7 @@ TEST_CASE("a second client with the same id is named as a possible reason") {
   const Mosquitto broker;
   MqttOptions options = options_for(broker.port());
   options.version = GENERATE(5, 4);
-  options.backoff_min_ms = options.backoff_max_ms = 60'000;
+  options.reconnect.min_ms = options.reconnect.max_ms = 60'000;
   const Started first(options);
   REQUIRE(first.connected());
   const Started second(options);
@@ -287,7 +287,7 @@ TEST_CASE("options that cannot work are refused at the start") {
   SECTION("port") { options.port = 0; }
   SECTION("version") { options.version = 3; }
   SECTION("keepalive") { options.keepalive_s = 4; }
-  SECTION("backoff") { options.backoff_max_ms = options.backoff_min_ms - 1; }
+  SECTION("backoff") { options.reconnect.max_ms = options.reconnect.min_ms - 1; }
   SECTION("certificate without key") { options.tls.cert_file = "x"; }
   SECTION("will") { options.will = Message{"a/#", "x", false}; }
   const auto link = make_mqtt_link(options);
