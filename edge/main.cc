@@ -14,6 +14,7 @@
 #include "edge/clock_file.h"
 #include "edge/commands.h"
 #include "edge/doctor.h"
+#include "edge/prepare_spool.h"
 #include "transport/log.h"
 #include "transport/text.h"
 #include "transport/topics.h"
@@ -29,6 +30,7 @@ struct Options {
   std::string spool_path;
   std::string parse_kind, parse_file;
   bool as_json = false;
+  SpoolOwner spool_owner;
 };
 
 std::string host_name() {
@@ -128,11 +130,11 @@ int once(const AgentSettings& settings, const Options& options) {
   _exit(code);
 }
 
-int dispatch(int argc, char** argv) {
-  Options options;
-  CLI::App app(
-      "Reads accelerators and host, stores the readings, and delivers them to "
-      "godwit-relay.");
+struct Commands {
+  CLI::App *run, *once, *check, *settings, *spool, *prepare, *doctor, *parse;
+};
+
+Commands declare(CLI::App& app, Options& options) {
   app.set_version_flag("--version", concat("godwit-agent ", GODWIT_VERSION));
   app.require_subcommand(1);
   app.fallthrough();
@@ -140,52 +142,74 @@ int dispatch(int argc, char** argv) {
   app.add_option("--root", options.overrides.root, "where the host's /proc and /sys hang");
   app.add_option("--log-level", options.overrides.log_level, "debug, info, warning, error, off");
   app.add_option("--log-format", options.overrides.log_format, "text, json");
-  CLI::App* const run_cmd = app.add_subcommand("run", "collect, store and deliver");
-  CLI::App* const once_cmd = app.add_subcommand("once", "read everything once and print it");
-  once_cmd->add_option("--format", options.format, "table, prom or json")
+  Commands on{};
+  on.run = app.add_subcommand("run", "collect, store and deliver");
+  on.once = app.add_subcommand("once", "read everything once and print it");
+  on.once->add_option("--format", options.format, "table, prom or json")
       ->check(CLI::IsMember({"table", "prom", "json"}));
-  once_cmd->add_option("--collector", options.collector, "only this one");
-  CLI::App* const check_cmd = app.add_subcommand("check", "check the settings");
-  CLI::App* const settings_cmd = app.add_subcommand("settings", "print every setting as Markdown");
-  CLI::App* const spool_cmd = app.add_subcommand("spool", "show what the buffer holds");
-  spool_cmd->add_option("--path", options.spool_path, "buffer file; default: buffer.path");
-  spool_cmd->add_flag("--json", options.as_json, "one JSON object, for programs");
-  CLI::App* const doctor_cmd =
-      app.add_subcommand("doctor", "try all that this node gives, and say what is wrong");
-  doctor_cmd->add_flag("--json", options.as_json, "for programs");
-  CLI::App* const parse_cmd = app.add_subcommand("parse", "show what is understood of a capture");
-  parse_cmd->add_option("kind", options.parse_kind, "npu-smi or jtop")
+  on.once->add_option("--collector", options.collector, "only this one");
+  on.check = app.add_subcommand("check", "check the settings");
+  on.settings = app.add_subcommand("settings", "print every setting as Markdown");
+  on.spool = app.add_subcommand("spool", "show what the buffer holds");
+  on.spool->add_option("--path", options.spool_path, "buffer file; default: buffer.path");
+  on.spool->add_flag("--json", options.as_json, "one JSON object, for programs");
+  on.prepare =
+      app.add_subcommand("prepare-spool", "make the buffer's folder and give it to a user");
+  on.prepare->add_option("--uid", options.spool_owner.uid, "user the agent runs as")->required();
+  on.prepare->add_option("--gid", options.spool_owner.gid, "its group")->required();
+  on.prepare->add_option("folder", options.spool_path, "folder of buffer.path")->required();
+  on.doctor = app.add_subcommand("doctor", "try all that this node gives, and say what is wrong");
+  on.doctor->add_flag("--json", options.as_json, "for programs");
+  on.parse = app.add_subcommand("parse", "show what is understood of a capture");
+  on.parse->add_option("kind", options.parse_kind, "npu-smi or jtop")
       ->required()
       ->check(CLI::IsMember({"npu-smi", "jtop"}));
-  parse_cmd->add_option("file", options.parse_file, "the captured output")->required();
+  on.parse->add_option("file", options.parse_file, "the captured output")->required();
+  return on;
+}
+
+int prepare(const Options& options) {
+  const Status status = prepare_spool(options.spool_path, options.spool_owner);
+  if (status) return exit_ok;
+  std::cerr << "godwit-agent: " << status.error().message << '\n';
+  return exit_failure;
+}
+
+int dispatch(int argc, char** argv) {
+  Options options;
+  CLI::App app(
+      "Reads accelerators and host, stores the readings, and delivers them to "
+      "godwit-relay.");
+  const Commands on = declare(app, options);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? exit_ok : exit_config;
   }
-  if (parse_cmd->parsed()) {
+  if (on.parse->parsed()) {
     return parse_command(options.parse_kind, options.parse_file, std::cout, std::cerr);
   }
-  if (settings_cmd->parsed()) {
+  if (on.prepare->parsed()) return prepare(options);
+  if (on.settings->parsed()) {
     std::cout << describe_settings(agent_settings_table(collector_registry()));
     return exit_ok;
   }
   auto settings = load(options);
   if (!settings) return complain(settings.error());
   log::start(settings->log_level, settings->log_format);
-  if (run_cmd->parsed()) return run(std::move(*settings));
-  if (once_cmd->parsed()) return once(*settings, options);
-  if (doctor_cmd->parsed()) {
+  if (on.run->parsed()) return run(std::move(*settings));
+  if (on.once->parsed()) return once(*settings, options);
+  if (on.doctor->parsed()) {
     const int code = doctor_command(*settings, options.as_json, std::cout);
     std::cout.flush();
     _exit(code);  // a collector that hangs must not keep the command waiting
   }
-  if (spool_cmd->parsed()) {
+  if (on.spool->parsed()) {
     const std::string path =
         options.spool_path.empty() ? settings->buffer_path : options.spool_path;
     return spool_command({path, settings->buffer.max_bytes, options.as_json}, std::cout, std::cerr);
   }
-  if (check_cmd->parsed()) std::cout << "settings are valid\n";
+  if (on.check->parsed()) std::cout << "settings are valid\n";
   return exit_ok;
 }
 
