@@ -220,6 +220,7 @@ void Agent::take_self_readings(Batch& tick) {
   state.clock = clock_.facts();
   if (uplink_) {
     state.uplink = uplink_->stats();
+    state.link_budget = uplink_->budget().state();
     state.link = parts_.link->stats();
   }
   const auto oldest = outbox().oldest();

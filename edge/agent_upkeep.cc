@@ -148,6 +148,7 @@ void Agent::show_link(JsonWriter& json) const {
     usage("month", uplink_->meter().month(*wall_now));
   }
   usage("undated", uplink_->meter().undated());
+  json.member("budget", state_name(uplink_->budget().state()));
   json.end_object();
 }
 

@@ -196,8 +196,7 @@ Status Buffer::put_boot(const BootRecord& boot) {
   if (Status s = upsert->bind(static_cast<std::int64_t>(boot.quality)).run(); !s) return s;
   // Boots that no row needs any more would pile up, one per restart of the machine.
   return db_.execute(
-      "DELETE FROM boots WHERE id NOT IN (SELECT boot FROM frames) AND id NOT IN (SELECT id "
-      "FROM "
+      "DELETE FROM boots WHERE id NOT IN (SELECT boot FROM frames) AND id NOT IN (SELECT id FROM "
       "boots ORDER BY id DESC LIMIT 8)");
 }
 

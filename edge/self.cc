@@ -92,6 +92,12 @@ void add_self_readings(const SelfState& state, Batch& out) {
   out.add("godwit_link_sent_bytes_total", number(state.link.sent_payload_bytes));
   out.add("godwit_link_sent_frames_total", number(state.uplink.sent_frames));
   out.add("godwit_link_resent_frames_total", number(state.uplink.resent_frames));
+  out.add("godwit_link_overtaking_frames_total", number(state.uplink.overtaking_frames));
+  for (const auto budget :
+       {LinkBudget::State::held, LinkBudget::State::open, LinkBudget::State::thinned}) {
+    out.add("godwit_link_budget_state", {{"state", std::string(state_name(budget))}},
+            state.link_budget == budget ? 1 : 0);
+  }
   add_clock(state, out);
   const ProcessUsage usage = process_usage();
   if (usage.resident_bytes) out.add("godwit_process_resident_memory_bytes", *usage.resident_bytes);

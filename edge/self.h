@@ -24,6 +24,7 @@ struct SelfState {
   UplinkStats uplink;
   LinkStats link;
   std::optional<LinkUsage> link_day, link_month;
+  LinkBudget::State link_budget = LinkBudget::State::open;
   std::string_view clock_state = "unknown";
   std::optional<BootClock::Facts> clock;
 };

@@ -159,6 +159,8 @@ constexpr MetricInfo table[] = {
     {"godwit_link_sent_bytes_total", counter, "bytes", "Payload bytes published."},
     {"godwit_link_sent_frames_total", counter, "", "Frames published, resends included."},
     {"godwit_link_resent_frames_total", counter, "", "Frames published again for want of an ack."},
+    {"godwit_link_overtaking_frames_total", counter, "", "Frames of fresh readings that were sent before a backlog."},
+    {"godwit_link_budget_state", stateset, "", "What the link's caps do to readings (open, thinned, held)."},
     {"godwit_link_wire_bytes_total", counter, "bytes", "Bytes over the link at IP level since the agent began, by direction (sent, received)."},
     {"godwit_link_day_bytes", gauge, "bytes", "Bytes over the link at IP level this UTC day, by direction (sent, received)."},
     {"godwit_link_month_bytes", gauge, "bytes", "Bytes over the link at IP level this billing month, by direction (sent, received)."},

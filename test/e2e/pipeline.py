@@ -94,6 +94,7 @@ class TcpProxy:
     def __init__(self, target):
         self.target, self.port = target, free_port()
         self.passing, self.frozen, self.pairs = True, False, []
+        self.bytes = 0  # passed on, both ways
         self.rate, self.delay = None, 0.0
         self.lock = threading.Lock()
         self.listener = socket.create_server(("127.0.0.1", self.port))
@@ -124,6 +125,7 @@ class TcpProxy:
                 if self.rate:
                     time.sleep(min(5.0, len(data) / self.rate) + self.delay)
                 sink.sendall(data)
+                self.bytes += len(data)
         except OSError:
             pass
         for s in (source, sink):
