@@ -129,6 +129,9 @@ class Buffer {
   Status count_dropped(std::uint64_t ticks, std::string_view reason, std::uint64_t samples = 0);
   // For losses that the buffer does not see itself.
   void tell_loss(std::string_view reason, const std::vector<std::uint64_t>& seqs) const;
+  // The same for a whole row: the seqs of its frame, or all that a row which does not read may
+  // hold.
+  void tell_row_lost(const StoredFrame& row, std::string_view reason) const;
   // Oldest waiting row without its bytes.
   Result<std::optional<StoredFrame>> oldest();
   Result<std::optional<StoredFrame>> oldest_not_pinned();
@@ -144,6 +147,8 @@ class Buffer {
     std::string message;
   };
   Result<std::optional<StoredSchema>> schema(SchemaId id);
+  // Whether frames of this schema can be read: it and all its parents are here and whole.
+  Result<bool> has_schema(SchemaId id);
   // The series of `child` are those of `ancestor` and maybe more behind them.
   bool extends(SchemaId child, SchemaId ancestor);
   // Deletes the schemas that no waiting row and not `kept` needs; their ids.

@@ -41,7 +41,7 @@ Status copy_row(Buffer& from, Buffer& to, StoredFrame row) {
   Frame frame;
   if (!decode_frame(row.bytes, frame) || frame.ticks() == 0) {
     // Could not be sent either.
-    from.tell_loss("unreadable", {row.first_seq, row.last_seq});
+    from.tell_row_lost(row, "unreadable");
     return to.count_dropped(row.ticks, "unreadable");
   }
   frame.stream = to.epoch();

@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::uint64_t max_dead_rows = 256;
 constexpr std::uint64_t max_dead_share = 16;  // at most 1/16 of the buffer
+constexpr std::uint64_t max_seqs_of_row = 1U << 20;
 constexpr std::string_view dropped_prefix = "dropped:";
 constexpr std::string_view dropped_samples_prefix = "dropped_samples:";
 constexpr std::string_view dead_prefix = "dead:";
@@ -24,7 +25,7 @@ std::map<std::string, std::uint64_t> BufferStats::lost_by_reason() const {
     if (count.ticks > 0) sums[reason] += count.ticks;
   }
   for (const auto& [reason, count] : dead_by_reason) {
-    const bool own = reason == "undatable" || reason == "unreadable";
+    const bool own = reason == "undatable" || reason == "unreadable" || reason == "no_schema";
     if (count > 0) sums[own ? reason : "rejected"] += count;
   }
   return sums;
@@ -34,7 +35,22 @@ void Buffer::tell_loss(std::string_view reason, const std::vector<std::uint64_t>
   if (limits_.on_loss && !seqs.empty()) limits_.on_loss(epoch_, reason, seqs);
 }
 
-// Of whole rows. Their frames say which seqs they hold; one that cannot be read may have held any.
+// Its frame says which seqs it holds; one that cannot be read may have held any.
+void Buffer::tell_row_lost(const StoredFrame& row, std::string_view reason) const {
+  if (!limits_.on_loss) return;
+  Frame frame;
+  if (decode_frame(row.bytes, frame) && frame.ticks() != 0) return tell_loss(reason, frame.seqs);
+  if (row.first_seq > row.last_seq) return;
+  // Where it begins may be damaged too.
+  std::uint64_t left = std::min(row.last_seq - row.first_seq, max_seqs_of_row - 1) + 1;
+  for (std::uint64_t first = row.first_seq; left > 0; left -= frame.seqs.size()) {
+    frame.seqs.resize(std::min<std::uint64_t>(left, max_frame_ticks));
+    std::iota(frame.seqs.begin(), frame.seqs.end(), first);
+    tell_loss(reason, frame.seqs);
+    first += frame.seqs.size();
+  }
+}
+
 Status Buffer::tell_rows_lost(std::uint64_t first, std::uint64_t last, std::string_view reason) {
   if (!limits_.on_loss) return {};
   auto select = db_.prepare(
@@ -45,13 +61,11 @@ Status Buffer::tell_rows_lost(std::uint64_t first, std::uint64_t last, std::stri
     const auto more = select->step();
     if (!more) return more.error();
     if (!*more) return {};
-    Frame frame;
-    if (!decode_frame(select->bytes(2), frame)) {
-      const std::uint64_t seqs = select->number(1) - select->number(0) + 1;
-      frame.seqs.resize(std::min<std::uint64_t>(seqs, max_frame_ticks));
-      std::iota(frame.seqs.begin(), frame.seqs.end(), select->number(0));
-    }
-    tell_loss(reason, frame.seqs);
+    StoredFrame row;
+    row.first_seq = select->number(0);
+    row.last_seq = select->number(1);
+    row.bytes = select->bytes(2);
+    tell_row_lost(row, reason);
   }
 }
 

@@ -150,6 +150,19 @@ Result<std::optional<Buffer::StoredSchema>> Buffer::schema(SchemaId id) {
   return std::optional(std::move(found));
 }
 
+Result<bool> Buffer::has_schema(SchemaId id) {
+  std::optional<SchemaId> at = id;
+  for (std::size_t depth = 0; at && depth < max_schema_depth; ++depth) {
+    const auto found = schema(*at);
+    if (!found) return found.error();
+    if (!found->has_value()) return false;
+    const auto part = decode_schema((*found)->message);
+    if (!part || part->id != *at) return false;
+    at = part->parent;
+  }
+  return !at;
+}
+
 bool Buffer::extends(SchemaId child, SchemaId ancestor) {
   for (std::size_t depth = 0; depth < max_schema_depth && child != ancestor; ++depth) {
     const auto found = schema(child);

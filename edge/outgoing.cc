@@ -25,19 +25,19 @@ Result<std::optional<OutgoingFrame>> Outgoing::make(Buffer& buffer, const SendOr
     if (row.last_seq > lane.until) break;
     const bool is_first = frame_.ticks() == 0;
     if (is_first) go_on_before(row.first_seq);
-    const Fit fit = add_row(buffer, row);
-    if (fit == Fit::yes) {
+    const auto fit = add_row(buffer, row);
+    if (!fit) return fit.error();
+    if (*fit == Fit::yes) {
       if (is_first) out.first_seq = row.first_seq;
       out.last_seq = row.last_seq;
       ++out.rows;
       continue;
     }
-    if (!is_first || fit == Fit::later) break;
+    if (!is_first || *fit == Fit::later) break;
     // A head that never fits would block everything behind it.
-    const std::string_view reason = row_is_readable_ ? "undatable" : "unreadable";
     log::warning("uplink", "stored readings cannot be sent",
-                 {{"reason", reason}, {"ticks", row.ticks}, {"first_seq", row.first_seq}});
-    if (Status s = buffer.reject(row.first_seq, row.last_seq, reason); !s) return s.error();
+                 {{"reason", unfit_}, {"ticks", row.ticks}, {"first_seq", row.first_seq}});
+    if (Status s = buffer.reject(row.first_seq, row.last_seq, unfit_); !s) return s.error();
   }
   if (frame_.ticks() == 0) return std::optional<OutgoingFrame>{};
   auto lost = buffer.stats().lost_by_reason();
@@ -62,11 +62,18 @@ void Outgoing::go_on_before(std::uint64_t first_seq) {
   }
 }
 
-Outgoing::Fit Outgoing::add_row(Buffer& buffer, const StoredFrame& row) {
-  row_is_readable_ = false;
+Result<Outgoing::Fit> Outgoing::add_row(Buffer& buffer, const StoredFrame& row) {
+  unfit_ = "unreadable";
   const Status decoded = decode_frame(row.bytes, row_);
   if (!decoded || row_.ticks() == 0) return Fit::no;
-  row_is_readable_ = true;
+  if (row_.schema != frame_.schema || frame_.ticks() == 0) {
+    // Every relay would ask for the schema without end.
+    unfit_ = "no_schema";
+    const auto known = buffer.has_schema(row_.schema);
+    if (!known) return known.error();
+    if (!*known) return Fit::no;
+  }
+  unfit_ = "undatable";
   row_.stream = buffer.epoch();
   row_.keep_every = keep_every(row.level);
   const bool is_first = frame_.ticks() == 0;

@@ -9,6 +9,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "edge/boot_clock.h"
@@ -47,7 +48,8 @@ class Outgoing {
 
   // From the rows of `lane`, of at most `max_row_bytes` together unless the first is larger.
   // nullopt: nothing waits, or the wall time of what waits is not known yet. Rows that cannot be
-  // read and rows whose wall time will never be known are moved to the dead letters.
+  // read, have lost their schema, or whose wall time will never be known are moved to the dead
+  // letters.
   Result<std::optional<OutgoingFrame>> make(Buffer& buffer, const SendOrder::Lane& lane,
                                             std::uint64_t max_row_bytes);
 
@@ -57,16 +59,16 @@ class Outgoing {
  private:
   enum class Fit : std::uint8_t { yes, no, later };
   // Adds a row to frame_ if it belongs there.
-  Fit add_row(Buffer& buffer, const StoredFrame& row);
+  Result<Fit> add_row(Buffer& buffer, const StoredFrame& row);
   Fit resolve(const StoredFrame& row);
   void go_on_before(std::uint64_t first_seq);
 
   const BootClock& clock_;
   OutgoingLimits limits_;
   Witness witness_;
-  Frame frame_;  // what is being made
-  Frame row_;    // the row being added
-  bool row_is_readable_ = false;
+  Frame frame_;             // what is being made
+  Frame row_;               // the row being added
+  std::string_view unfit_;  // why the row can never be sent, if it cannot even be the first
   std::map<std::string, std::uint64_t> told_;
   // The last tick given out in each lane, fresh and backlog: a small step back of the offset must
   // not make times go back.

@@ -29,8 +29,8 @@ StoredFrame row_of(const Frame& frame, const std::string& boot_id) {
 
 }  // namespace
 
-TickGatherer::TickGatherer(std::string boot_id, TickJournal journal)
-    : boot_id_(std::move(boot_id)), journal_(std::move(journal)) {}
+TickGatherer::TickGatherer(std::string boot_id, TickJournal journal, SchemaBuilderOptions schemas)
+    : boot_id_(std::move(boot_id)), journal_(std::move(journal)), builder_(schemas) {}
 
 Result<std::uint64_t> TickGatherer::recover(Buffer& buffer) {
   Frame row;
@@ -73,7 +73,7 @@ Result<std::uint64_t> TickGatherer::recover(Buffer& buffer) {
 }
 
 void TickGatherer::move_to(const Buffer& buffer) {
-  stored_schemas_.clear();
+  stored_schema_.reset();
   stream_ = frame_.stream = buffer.epoch();
   next_seq_ = buffer.last_seq() + 1;
   for (auto& seq : frame_.seqs) seq = next_seq_++;
@@ -97,7 +97,7 @@ Status TickGatherer::add(const std::vector<Sample>& samples, std::int64_t boot_m
       frame_ = Frame{};
     }
   }
-  if (Status stored = store_schemas(buffer); !stored) outcome = std::move(stored);
+  if (Status stored = store_schema(buffer, schema); !stored) outcome = std::move(stored);
   frame_.stream = stream_;
   frame_.schema = schema;
   frame_.seqs.push_back(next_seq_++);
@@ -137,22 +137,20 @@ void TickGatherer::journal_tick(std::size_t tick) {
   (void)journal_.append(concat(boot_id_, "\n", encode_frame(one)));
 }
 
-Status TickGatherer::store_schemas(Buffer& buffer) {
-  const SchemaId current = *builder_.current();
-  if (stored_schemas_.contains(current)) return {};
-  for (const auto& [id, message] : builder_.messages(current)) {
-    if (stored_schemas_.contains(id)) continue;
+Status TickGatherer::store_schema(Buffer& buffer, SchemaId id) {
+  if (stored_schema_ == id) return {};
+  for (const auto& [part_id, message] : builder_.messages(id)) {
     const auto part = decode_schema(message);
     if (!part) return part.error();
-    if (Status s = buffer.put_schema(id, part->parent, message); !s) return s;
-    stored_schemas_.insert(id);
+    if (Status s = buffer.put_schema(part_id, part->parent, message); !s) return s;
   }
+  stored_schema_ = id;
   return {};
 }
 
 Status TickGatherer::flush(Buffer& buffer) {
   if (frame_.ticks() == 0) return {};
-  if (Status status = store_schemas(buffer); !status) return status;
+  if (Status status = store_schema(buffer, frame_.schema); !status) return status;
   if (Status status = buffer.append(row_of(frame_, boot_id_)); !status) return status;
   frame_ = Frame{};
   journal_.reset();

@@ -3,7 +3,7 @@
 #pragma once
 
 #include <cstdint>
-#include <set>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,7 +17,7 @@ namespace godwit {
 
 class TickGatherer {
  public:
-  TickGatherer(std::string boot_id, TickJournal journal);
+  TickGatherer(std::string boot_id, TickJournal journal, SchemaBuilderOptions schemas = {});
 
   // Stores what an earlier process journalled and did not flush, then starts behind the last seq.
   // Returns how many ticks came back.
@@ -48,12 +48,13 @@ class TickGatherer {
  private:
   void place(const std::vector<Sample>& samples, const std::vector<std::size_t>& columns);
   void journal_tick(std::size_t tick);
-  Status store_schemas(Buffer& buffer);
+  Status store_schema(Buffer& buffer, SchemaId id);
 
   std::string boot_id_;
   TickJournal journal_;
   SchemaBuilder builder_;
-  std::set<SchemaId> stored_schemas_;  // in the present buffer
+  // The last one stored in the present buffer, with its parents. Those before it may be gone.
+  std::optional<SchemaId> stored_schema_;
   std::uint64_t stream_ = 0;
   std::uint64_t next_seq_ = 1;
   std::uint64_t lost_ticks_ = 0;

@@ -151,6 +151,75 @@ TEST_CASE("ticks that are gathered move to another buffer under its numbers") {
   CHECK(ticks.front().seq == 51);
 }
 
+TEST_CASE("a schema that was dropped meanwhile is stored again when its series come back") {
+  Buffer buffer = memory();
+  SchemaBuilderOptions forgetful;
+  forgetful.idle_ms = 1000;
+  TickGatherer gatherer("boot", TickJournal{}, forgetful);
+  gatherer.move_to(buffer);
+  const std::vector<Sample> many = samples(6, 1);
+  const std::vector<Sample> other = {{{"other", {}, Kind::gauge}, 1}};
+  REQUIRE(gatherer.add(many, 0, buffer).ok());
+  const SchemaId first = *gatherer.schema();
+  for (std::int64_t ms = 10'000; *gatherer.schema() == first || ms < 30'000; ms += 10'000) {
+    REQUIRE(ms < 100'000);
+    REQUIRE(gatherer.add(other, ms, buffer).ok());
+  }
+  REQUIRE(gatherer.flush(buffer).ok());
+  REQUIRE(buffer.release(buffer.last_seq()).ok());
+  CHECK_FALSE(buffer.drop_unused_schemas(gatherer.schema())->empty());
+  gatherer.forget_old_schemas();
+  REQUIRE_FALSE(*buffer.has_schema(first));
+  for (std::int64_t ms = 200'000; *gatherer.schema() != first; ms += 10'000) {
+    REQUIRE(ms < 300'000);
+    REQUIRE(gatherer.add(many, ms, buffer).ok());
+  }
+  REQUIRE(gatherer.flush(buffer).ok());
+  const auto rows = buffer.peek(0, UINT64_MAX, UINT64_MAX);
+  CHECK(rows->back().schema == first);
+  for (const auto& row : *rows) CHECK(*buffer.has_schema(row.schema));
+}
+
+TEST_CASE(
+    "ticks that are gathered keep their schema when the buffer and the series change at once") {
+  Buffer first = memory();
+  Buffer second = memory();
+  TickGatherer gatherer("boot", TickJournal{});
+  gatherer.move_to(first);
+  REQUIRE(gatherer.add(samples(2, 1), 0, first).ok());
+  gatherer.move_to(second);
+  // All series are others, and so many that the old ones are not worth their columns.
+  std::vector<Sample> others;
+  for (int i = 0; i < 50; ++i) others.push_back({{concat("o", i), {}, Kind::gauge}, 1});
+  for (std::int64_t ms = 4'000'000; second.stats().rows == 0; ms += 4'000'000) {
+    REQUIRE(ms < 40'000'000);
+    REQUIRE(gatherer.add(others, ms, second).ok());
+  }
+  const auto rows = second.peek(0, UINT64_MAX, UINT64_MAX);
+  for (const auto& row : *rows) CHECK(*second.has_schema(row.schema));
+}
+
+TEST_CASE("a row that does not read is declared with all seqs that it may hold") {
+  std::vector<std::uint64_t> told;
+  BufferLimits limits;
+  limits.on_loss = [&](std::uint64_t, std::string_view reason, const auto& seqs) {
+    CHECK(reason == "unreadable");
+    told.insert(told.end(), seqs.begin(), seqs.end());
+  };
+  Buffer from = std::move(*Buffer::open_in_memory(limits));
+  Buffer to = memory();
+  StoredFrame row;
+  row.first_seq = 3;
+  row.last_seq = 7;
+  row.boot_id = "boot";
+  row.ticks = 4;
+  row.bytes = "no frame";
+  REQUIRE(from.append(row).ok());
+  REQUIRE(move_waiting_rows(from, to).ok());
+  CHECK(told == std::vector<std::uint64_t>{3, 4, 5, 6, 7});
+  CHECK(to.stats().lost.at("unreadable").ticks == 4);
+}
+
 TEST_CASE("rows that waited in RAM move to the file when it works again") {
   Buffer ram = memory();
   Buffer file = memory();

@@ -95,6 +95,46 @@ TEST_CASE("what the relay refuses for good is counted and does not hold up the r
   world.check_all_right(7);
 }
 
+TEST_CASE("a row whose schema is gone is counted and does not hold up the rest") {
+  World world;
+  world.clock.observe(true);
+  world.add_row(5);
+  Frame stray;
+  stray.stream = world.buffer.epoch();
+  stray.schema = 4711;
+  stray.seqs = {6, 7};
+  stray.times_ms = {world.boot_ms, world.boot_ms + 1};
+  stray.columns = {{1, 2}};
+  StoredFrame row;
+  row.first_seq = 6;
+  row.last_seq = 7;
+  row.boot_id = "boot-now";
+  row.first_boot_ms = row.last_boot_ms = world.boot_ms;
+  row.schema = stray.schema;
+  row.ticks = 2;
+  row.bytes = encode_frame(stray);
+  SECTION("nothing of it is there") {}
+  SECTION("its parent is not there") {
+    const std::string child = encode_schema(SchemaId{1}, {{"m", {}, Kind::gauge}});
+    stray.schema = row.schema = schema_id_of(child);
+    row.bytes = encode_frame(stray);
+    REQUIRE(world.buffer.put_schema(row.schema, SchemaId{1}, child).ok());
+  }
+  SECTION("what is there is damaged") {
+    REQUIRE(world.buffer.put_schema(row.schema, std::nullopt, "no schema").ok());
+  }
+  REQUIRE(world.buffer.append(row).ok());
+  world.gatherer.move_to(world.buffer);
+  world.boot_ms += 10;
+  world.add_row(7);
+  world.run(5000);
+  CHECK(world.buffer.empty());
+  CHECK(world.buffer.stats().dead_by_reason.at("no_schema") == 2);
+  CHECK(world.buffer.stats().lost_by_reason().at("no_schema") == 2);
+  CHECK(world.relay.schema_asks == 0);
+  world.check_all_right(12);
+}
+
 TEST_CASE("a relay that lost the schemas asks and gets them") {
   World world;
   world.clock.observe(true);
