@@ -1,9 +1,10 @@
 // Losses: ticks that will never be delivered, and who is told when that is decided.
 //
 // Reasons: "thinned" (left out of older frames when room was needed), "full" and "age" (dropped at
-// buffer.max_bytes and buffer.max_age), "no_buffer" (neither file nor RAM took them), "undatable",
-// "unreadable" and "no_schema" (dead letters of the agent: nobody could tell their series), and
-// whatever a relay gives when it refuses a frame.
+// buffer.max_bytes and buffer.max_age), "capped" (given up over a cap of the link, where
+// link.over_cap is thin), "no_buffer" (neither file nor RAM took them), "undatable", "unreadable"
+// and "no_schema" (dead letters of the agent: nobody could tell their series), and whatever a relay
+// gives when it refuses a frame.
 #pragma once
 
 #include <cstdint>
