@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "edge/self.h"
+#include "transport/envelope.h"
 #include "transport/json_writer.h"
 #include "transport/log.h"
 #include "transport/text.h"
@@ -50,6 +51,7 @@ UplinkOptions uplink_options(const AgentSettings& settings, const AgentParts& pa
   options.link = settings.link;
   if (!settings.buffer_path.empty()) options.meter_path = link_meter_path(settings.buffer_path);
   options.limits.history_age_ms = 2 * settings.flush_interval_ms + 10'000;
+  if (settings.way.uses_eventbus()) options.limits.max_payload_bytes = max_envelope_payload;
   return options;
 }
 

@@ -118,6 +118,9 @@ class Buffer {
   // Rows within these ranges are delivered although older ones wait. One commit, not synced: a
   // power cut may bring them back.
   Status release_ranges(const std::vector<SeqRange>& ranges);
+  // Makes two rows of one that holds at least two ticks (assert), for a way that carries only small
+  // messages. On failure nothing changed.
+  Status split(const StoredFrame& row);
   // Rows from first to last will never be accepted: moved to the bounded dead-letter table.
   Status reject(std::uint64_t first, std::uint64_t last, std::string_view reason);
   // The rows of these seqs are on their way under the frame's own bytes: they are neither merged

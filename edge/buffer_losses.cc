@@ -25,7 +25,8 @@ std::map<std::string, std::uint64_t> BufferStats::lost_by_reason() const {
     if (count.ticks > 0) sums[reason] += count.ticks;
   }
   for (const auto& [reason, count] : dead_by_reason) {
-    const bool own = reason == "undatable" || reason == "unreadable" || reason == "no_schema";
+    const bool own = reason == "undatable" || reason == "unreadable" || reason == "no_schema" ||
+                     reason == "too_large";
     if (count > 0) sums[own ? reason : "rejected"] += count;
   }
   return sums;

@@ -2,6 +2,7 @@
 // (BUFFER.md, "When it is full"). All of it happens inside the transaction of the append that needs
 // the room, a few rows at a time.
 #include <algorithm>
+#include <cassert>
 #include <optional>
 #include <utility>
 
@@ -176,6 +177,32 @@ Result<bool> Buffer::merge_oldest(std::size_t level) {
   forget(level, {run->rows, ticks, run->bytes});
   searched_[level] = last_row;
   return true;
+}
+
+Status Buffer::split(const StoredFrame& row) {
+  Frame front;
+  if (Status s = decode_frame(row.bytes, front); !s) return s;
+  assert(front.ticks() > 1);
+  const Frame back = split_frame(front, front.ticks() / 2);
+  const BufferStats before = stats_;
+  const Status status = [&]() -> Status {
+    SqliteTransaction transaction(db_);
+    if (Status s = transaction.begin(); !s) return s;
+    auto erase = db_.prepare("DELETE FROM frames WHERE last_seq = ?");
+    if (!erase) return erase.error();
+    if (Status s = erase->bind(row.last_seq).run(); !s) return s;
+    forget(row.level, {1, row.ticks, row.bytes.size()});
+    const auto boot = boot_key(row.boot_id);
+    if (!boot) return boot.error();
+    for (const Frame* const half : {&std::as_const(front), &back}) {
+      StoredFrame half_row = row;
+      fill_row(half_row, *half);
+      if (Status s = insert_row(half_row, *boot); !s) return s;
+    }
+    return transaction.commit();
+  }();
+  if (!status) stats_ = before;
+  return status;
 }
 
 Status Buffer::thin(Frame& frame) {

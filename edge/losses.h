@@ -3,8 +3,8 @@
 // Reasons: "thinned" (left out of older frames when room was needed), "full" and "age" (dropped at
 // buffer.max_bytes and buffer.max_age), "capped" (given up over a cap of the link, where
 // link.over_cap is thin), "no_buffer" (neither file nor RAM took them), "undatable", "unreadable"
-// and "no_schema" (dead letters of the agent: nobody could tell their series), and whatever a relay
-// gives when it refuses a frame.
+// and "no_schema" (dead letters of the agent: nobody could tell their series), "too_large" for the
+// way to the relay (dead letters too), and whatever a relay gives when it refuses a frame.
 #pragma once
 
 #include <cstdint>

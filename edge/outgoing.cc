@@ -17,6 +17,42 @@ constexpr std::int64_t smoothed_step_ms = 2000;
 
 Result<std::optional<OutgoingFrame>> Outgoing::make(Buffer& buffer, const SendOrder::Lane& lane,
                                                     std::uint64_t max_row_bytes) {
+  max_row_bytes = std::min(max_row_bytes, limits_.max_payload_bytes);
+  for (;;) {
+    auto made = merge_rows(buffer, lane, max_row_bytes);
+    if (!made || !*made) return made;
+    const OutgoingFrame& out = **made;
+    if (out.payload.size() <= limits_.max_payload_bytes) {
+      marks_[lane.fresh ? 1 : 0] = {out.last_seq, mark_.wall_ms};
+      if (witness_) witness_(frame_);
+      frame_ = Frame{};
+      row_ = Frame{};
+      return made;
+    }
+    if (out.rows > 1) {
+      max_row_bytes /= 2;
+    } else if (Status s = make_smaller(buffer, out); !s) {
+      return s.error();
+    }
+  }
+}
+
+Status Outgoing::make_smaller(Buffer& buffer, const OutgoingFrame& made) const {
+  if (made.ticks > 1) {
+    const auto row = buffer.peek(made.last_seq - 1, 0, 0);
+    return row ? buffer.split(row->front()) : Status(row.error());
+  }
+  log::warning("uplink", "the readings of a moment are too large for the way to the relay",
+               {{"bytes", made.payload.size()},
+                {"most", limits_.max_payload_bytes},
+                {"samples", frame_.samples()},
+                {"seq", made.last_seq}});
+  return buffer.reject(made.first_seq, made.last_seq, "too_large");
+}
+
+Result<std::optional<OutgoingFrame>> Outgoing::merge_rows(Buffer& buffer,
+                                                          const SendOrder::Lane& lane,
+                                                          std::uint64_t max_row_bytes) {
   const auto rows = buffer.peek(lane.after, max_row_bytes, limits_.max_values);
   if (!rows) return rows.error();
   frame_ = Frame{};
@@ -42,15 +78,11 @@ Result<std::optional<OutgoingFrame>> Outgoing::make(Buffer& buffer, const SendOr
   if (frame_.ticks() == 0) return std::optional<OutgoingFrame>{};
   auto lost = buffer.stats().lost_by_reason();
   if (lost != told_) frame_.lost = out.lost = std::move(lost);
-  marks_[lane.fresh ? 1 : 0] = {out.last_seq, mark_.wall_ms};
   out.payload = encode_frame(frame_);
   out.schema = frame_.schema;
   out.ticks = frame_.ticks();
   out.history = frame_.history;
   out.last_wall_ms = frame_.times_ms.back();
-  if (witness_) witness_(frame_);
-  frame_ = Frame{};
-  row_ = Frame{};
   return std::optional(std::move(out));
 }
 

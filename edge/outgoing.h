@@ -22,6 +22,8 @@ namespace godwit {
 struct OutgoingLimits {
   // Of one frame: bounds its size in memory while it is made, 8 bytes each.
   std::uint64_t max_values = 64U << 10;
+  // Of one encoded frame: rows that do not fit are split, ticks that do not are dead letters.
+  std::uint64_t max_payload_bytes = max_frame_bytes;
   // Readings older than this are history.
   std::int64_t history_age_ms = 30'000;
 };
@@ -48,8 +50,8 @@ class Outgoing {
 
   // From the rows of `lane`, of at most `max_row_bytes` together unless the first is larger.
   // nullopt: nothing waits, or the wall time of what waits is not known yet. Rows that cannot be
-  // read, have lost their schema, or whose wall time will never be known are moved to the dead
-  // letters.
+  // read, have lost their schema, or whose wall time will never be known, and ticks that no frame
+  // can carry, are moved to the dead letters.
   Result<std::optional<OutgoingFrame>> make(Buffer& buffer, const SendOrder::Lane& lane,
                                             std::uint64_t max_row_bytes);
 
@@ -58,6 +60,11 @@ class Outgoing {
 
  private:
   enum class Fit : std::uint8_t { yes, no, later };
+  // As make(), whatever the size of the frame, which is left in frame_.
+  Result<std::optional<OutgoingFrame>> merge_rows(Buffer& buffer, const SendOrder::Lane& lane,
+                                                  std::uint64_t max_row_bytes);
+  // Of a row whose frame does not fit.
+  Status make_smaller(Buffer& buffer, const OutgoingFrame& made) const;
   // Adds a row to frame_ if it belongs there.
   Result<Fit> add_row(Buffer& buffer, const StoredFrame& row);
   Fit resolve(const StoredFrame& row);

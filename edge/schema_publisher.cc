@@ -13,7 +13,7 @@ constexpr std::int64_t clear_interval_ms = 60'000;
 
 }  // namespace
 
-bool SchemaPublisher::publish(Buffer& buffer, SchemaId id) {
+Status SchemaPublisher::publish(Buffer& buffer, SchemaId id) {
   std::vector<std::pair<SchemaId, std::string>> chain;  // child first
   std::optional<SchemaId> at = id;
   while (at && !announced_.contains(*at) && chain.size() <= max_schema_depth) {
@@ -27,12 +27,12 @@ bool SchemaPublisher::publish(Buffer& buffer, SchemaId id) {
     at = (*stored)->parent;
   }
   for (auto step = chain.rbegin(); step != chain.rend(); ++step) {
-    const Status sent =
+    Status sent =
         link_.publish(topics::schema(node_, step->first), step->second, Qos::at_least_once, true);
-    if (!sent) return false;
+    if (!sent) return sent;
     announced_.insert(step->first);
   }
-  return true;
+  return {};
 }
 
 void SchemaPublisher::clear_unused(Buffer& buffer, std::int64_t now_ms) {

@@ -21,9 +21,8 @@ class SchemaPublisher {
   void set_current(SchemaId id) { current_ = id; }
   // What was published may be unknown to the other side: another connection, or it asked.
   void forget() { announced_.clear(); }
-  // Publishes `id` and its parents unless this connection has them. false: the link has no room or
-  // is gone; try later.
-  bool publish(Buffer& buffer, SchemaId id);
+  // Publishes `id` and its parents unless this connection has them. An Error is the link's.
+  Status publish(Buffer& buffer, SchemaId id);
   // Once a minute.
   void clear_unused(Buffer& buffer, std::int64_t now_ms);
 

@@ -153,10 +153,15 @@ void Uplink::send(Buffer& buffer, std::int64_t now_ms) {
     return;
   }
   mark_as_history(flight.frame);
-  Status sent = Error{ErrorCode::full, ""};
-  if (schemas_.publish(buffer, flight.frame.schema)) {
+  Status sent = schemas_.publish(buffer, flight.frame.schema);
+  if (sent) {
     sent =
         link_.publish(topics::up(options_.node), flight.frame.payload, Qos::at_least_once, false);
+  }
+  if (!sent && sent.error().code == ErrorCode::invalid) {
+    // Never: it would block all behind it.
+    return give_up_flight("the link refuses readings for good", sent.error().message, "too_large",
+                          buffer, now_ms);
   }
   if (!sent) {
     // `unavailable`: the disconnected event is on its way.

@@ -107,6 +107,9 @@ class Uplink {
   void on_ack(std::string_view payload, Buffer& buffer, std::int64_t now_ms);
   void answer_stored(const Ack& ack, Buffer& buffer, std::int64_t now_ms);
   void answer_rejected(const Ack& ack, Buffer& buffer, std::int64_t now_ms);
+  // `what` and `why` for people, `reason` for the dead letters.
+  void give_up_flight(std::string_view what, std::string_view why, std::string_view reason,
+                      Buffer& buffer, std::int64_t now_ms);
   void answer_need_schema(std::int64_t now_ms);
   void answer_retry_after(const Ack& ack, std::int64_t now_ms);
   void learn_frame_size(std::int64_t answered_after_ms);

@@ -39,6 +39,8 @@ inline constexpr std::size_t max_envelope_bytes = 64U << 10;
 // Topics and payloads of all parts, each with some bytes of its own, that surely fit.
 inline constexpr std::size_t max_envelope_content = 48'000;
 inline constexpr std::size_t envelope_part_overhead = 16;
+// One payload that surely fits with its topic: what frames and schemas keep to.
+inline constexpr std::size_t max_envelope_payload = 47'000;
 inline constexpr std::size_t max_envelope_parts = 256;
 
 // The content must fit (assert).

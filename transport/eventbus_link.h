@@ -8,6 +8,7 @@
 // readings (`latest`) stay on the node, retained at the local broker.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -30,7 +31,7 @@ struct EventbusOptions {
   std::size_t max_queued_bytes = 4U << 20;
 };
 
-// A message for the cloud whose content is larger than one envelope is refused as `invalid`.
+// A message for the cloud of more than max_envelope_payload bytes may be refused as `invalid`.
 std::unique_ptr<Link> make_eventbus_link(std::unique_ptr<Link> broker, EventbusOptions options);
 
 }  // namespace godwit

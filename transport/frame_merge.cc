@@ -1,6 +1,7 @@
 #include "transport/frame_merge.h"
 
 #include <algorithm>
+#include <cassert>
 
 namespace godwit {
 namespace {
@@ -44,6 +45,16 @@ void trim_frame(Frame& frame, std::uint64_t first_seq_to_keep) {
   drop_front(frame.seqs, count);
   drop_front(frame.times_ms, count);
   for (auto& column : frame.columns) drop_front(column, count);
+}
+
+Frame split_frame(Frame& frame, std::size_t ticks) {
+  assert(ticks > 0 && ticks < frame.ticks());
+  Frame rest = frame;
+  trim_frame(rest, frame.seqs[ticks]);
+  frame.seqs.resize(ticks);
+  frame.times_ms.resize(ticks);
+  for (auto& column : frame.columns) column.resize(ticks);
+  return rest;
 }
 
 }  // namespace godwit

@@ -1,5 +1,5 @@
-// Joins and shortens decoded frames: the uplink drains a backlog in few large frames, the relay
-// leaves out ticks that it has stored before.
+// Joins, shortens and splits decoded frames: the uplink drains a backlog in few large frames, or in
+// ones that a narrow way carries; the relay leaves out ticks that it has stored before.
 #pragma once
 
 #include <cstdint>
@@ -17,5 +17,8 @@ bool append_frame(Frame& into, const Frame& next, bool extends = false);
 
 // Drops the ticks with a seq below `first_seq_to_keep`; all of them may go.
 void trim_frame(Frame& frame, std::uint64_t first_seq_to_keep);
+
+// Leaves the first `ticks` ticks, at least one, and returns the others, at least one (assert).
+Frame split_frame(Frame& frame, std::size_t ticks);
 
 }  // namespace godwit

@@ -62,7 +62,8 @@ class Link {
 
   // Queues one message. Never blocks. ok: the link owns a copy, and has at most a bounded number in
   // flight. Error `unavailable`: not connected, nothing was queued, nothing will be sent later.
-  // Error `full`: too much in flight, nothing was queued. Any thread.
+  // Error `full`: too much in flight, nothing was queued. Error `invalid`: it cannot go this way at
+  // all. Any thread.
   virtual Status publish(std::string_view topic, std::string_view payload, Qos qos,
                          bool retain) = 0;
 

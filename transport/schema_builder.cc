@@ -16,6 +16,9 @@ std::size_t most_bytes(const Series& series) {
   return bytes;
 }
 
+// A chain that is longer is split no more, so that it stays within max_schema_depth whatever comes.
+constexpr std::size_t longest_split_chain = max_schema_depth / 2;
+
 }  // namespace
 
 SchemaBuilder::SchemaBuilder(Options options) : options_(options) {
@@ -49,8 +52,8 @@ void SchemaBuilder::grow(const std::vector<const Series*>& fresh, std::int64_t n
   const auto idle = static_cast<std::size_t>(std::count_if(columns_.begin(), columns_.end(), gone));
   const bool full =
       columns_.size() + fresh.size() > options_.max_series || bytes_ > max_schema_bytes / 2;
-  const bool renew = idle * 2 > columns_.size() || (full && idle > 0) ||
-                     (current_ && depth() >= options_.max_depth);
+  const bool renew =
+      idle * 2 > columns_.size() || (full && idle > 0) || schemas_ >= options_.max_depth;
 
   std::optional<SchemaId> parent = current_;
   std::size_t old_width = columns_.size();
@@ -65,12 +68,14 @@ void SchemaBuilder::grow(const std::vector<const Series*>& fresh, std::int64_t n
     for (const auto& column : kept) add_column(*column.series, column.used_ms);
     parent.reset();
     old_width = 0;
+    schemas_ = 0;
   }
   for (const Series* series : fresh) add_column(*series, now_ms);
   if (columns_.size() == old_width) return;  // no room for any of them
 
   std::vector<Series> added;
   for (std::size_t i = old_width; i < columns_.size(); ++i) added.push_back(*columns_[i].series);
+  ++schemas_;
   remember(parent, added);
 }
 
@@ -86,11 +91,19 @@ void SchemaBuilder::add_column(const Series& series, std::int64_t now_ms) {
 
 void SchemaBuilder::remember(std::optional<SchemaId> parent, const std::vector<Series>& added) {
   std::string message = encode_schema(parent, added);
+  if (message.size() > options_.max_message_bytes && added.size() > 1 &&
+      depth(parent) < longest_split_chain) {
+    const auto half = added.begin() + static_cast<std::ptrdiff_t>(added.size() / 2);
+    remember(parent, {added.begin(), half});
+    return remember(current_, {half, added.end()});
+  }
   current_ = schema_id_of(message);
   known_[*current_] = {std::move(message), parent};
 }
 
-std::size_t SchemaBuilder::depth() const { return current_ ? messages(*current_).size() : 0; }
+std::size_t SchemaBuilder::depth(std::optional<SchemaId> id) const {
+  return id ? messages(*id).size() : 0;
+}
 
 bool SchemaBuilder::continues(SchemaId newer, SchemaId older) const {
   for (std::size_t steps = 0; steps <= max_schema_depth; ++steps) {
@@ -159,6 +172,7 @@ Status SchemaBuilder::restore(const std::vector<std::string>& messages_in,
                  "schema " + format_schema_id(*current) + ": its stored chain is not whole"};
   }
   current_ = current;
+  schemas_ = chain.size();
   return {};
 }
 

@@ -16,14 +16,17 @@
 #include <utility>
 #include <vector>
 
+#include "transport/envelope.h"
 #include "transport/schema.h"
 
 namespace godwit {
 
 struct SchemaBuilderOptions {
   std::int64_t idle_ms = 3'600'000;  // a series without samples for so long counts as gone
-  std::size_t max_depth = 16;        // schemas in a chain; at most max_schema_depth
+  std::size_t max_depth = 16;        // schemas in a chain, each of one or more messages
   std::size_t max_series = max_schema_series;
+  // Larger messages are split into a chain, so that KubeEdge's EventBus carries them.
+  std::size_t max_message_bytes = max_envelope_payload;
 };
 
 class SchemaBuilder {
@@ -74,13 +77,14 @@ class SchemaBuilder {
   void grow(const std::vector<const Series*>& fresh, std::int64_t now_ms);
   void add_column(const Series& series, std::int64_t now_ms);
   void remember(std::optional<SchemaId> parent, const std::vector<Series>& added);
-  [[nodiscard]] std::size_t depth() const;
+  [[nodiscard]] std::size_t depth(std::optional<SchemaId> id) const;
 
   Options options_;
   std::unordered_map<Series, std::size_t, SeriesHash> index_;
   std::vector<Column> columns_;
   std::size_t bytes_ = 0;  // of the series in columns_, at least what they take in a message
   std::optional<SchemaId> current_;
+  std::size_t schemas_ = 0;  // in the chain of current_, each the work of one place()
   std::map<SchemaId, Known> known_;
   std::vector<std::size_t> placed_;
 };

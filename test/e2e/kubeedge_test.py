@@ -3,6 +3,7 @@ EdgeMesh and EventBus."""
 import json
 import os
 import pathlib
+import random
 import secrets
 import signal
 import sys
@@ -113,6 +114,38 @@ class EventbusTest(unittest.TestCase):
                 world.cloud.cut = False
                 p.wait_delivered(agent, 120)
                 self.assertGreater(p.compare("edge-1", p.deliver_all(agent)), 5000)
+            finally:
+                world.cloud.close()
+
+
+    def test_rows_larger_than_an_envelope(self):
+        """Ticks of 4,000 series that do not compress: a row of them, and their schema, are many envelopes."""
+        with Pipeline() as p:
+            world = World(p)
+            world.relay()
+            root = p.folder / "root"
+            (root / "proc").mkdir(parents=True)
+            counts = [[random.randrange(10**9) for _ in range(10)] for _ in range(400)]
+
+            def count_on():
+                for row in counts:
+                    row[:] = [n + random.randrange(10**5) for n in row]
+                lines = [f"cpu{i} {' '.join(map(str, row))}\n" for i, row in enumerate(counts)]
+                (root / "proc/stat.new").write_text(f"cpu  {' '.join(['1'] * 10)}\n" + "".join(lines))
+                (root / "proc/stat.new").rename(root / "proc/stat")
+
+            count_on()
+            agent = p.agent("edge-1", interval="500ms", flush="4s", collectors=STEADY,
+                            mqtt=world.agent_settings("eventbus"), extra=f"root: {root}\n")
+            try:
+                end = time.monotonic() + 9
+                while time.monotonic() < end:
+                    count_on()
+                    time.sleep(0.25)
+                self.assertGreater(p.compare("edge-1", p.deliver_all(agent)), 10_000)
+                self.assertNotIn("too large", agent.output())
+                self.assertGreater(max(world.cloud.sizes), 40_000, "no row was too large: this proves nothing")
+                self.assertLessEqual(max(world.cloud.sizes), 65536)
             finally:
                 world.cloud.close()
 

@@ -123,6 +123,53 @@ TEST_CASE("rejected rows are counted and kept aside, the others stay") {
   CHECK(all(buffer).size() == 99);
 }
 
+TEST_CASE("a row is split into two that hold its ticks") {
+  const TempDir dir;
+  const std::string path = dir.file("buffer.db");
+  Frame frame;
+  frame.stream = 5;
+  frame.columns.resize(2);
+  for (const std::uint64_t seq : {11, 12, 14, 17, 20}) {
+    frame.seqs.push_back(seq);
+    frame.times_ms.push_back(static_cast<std::int64_t>(seq) * 1000);
+    for (auto& column : frame.columns) column.push_back(static_cast<double>(seq) / 3);
+  }
+  StoredFrame whole = row(11, 20);
+  whole.ticks = 5;
+  whole.level = 2;
+  whole.bytes = encode_frame(frame);
+  {
+    Buffer buffer = open(path);
+    REQUIRE(buffer.append(row(1, 10)).ok());
+    REQUIRE(buffer.append(whole).ok());
+    REQUIRE(buffer.append(row(21, 30)).ok());
+    const BufferStats before = buffer.stats();
+    CHECK_FALSE(buffer.split(row(1, 10)).ok());  // no frame
+    CHECK(buffer.stats().bytes == before.bytes);
+    REQUIRE(buffer.split(whole).ok());
+    CHECK(buffer.stats().ticks == before.ticks);
+    CHECK(buffer.stats().rows == 4);
+    CHECK(buffer.stats().levels[2].rows == 2);
+  }
+  Buffer buffer = open(path);
+  const auto rows = all(buffer);
+  REQUIRE(rows.size() == 4);
+  CHECK(rows[1].first_seq == 11);
+  CHECK(rows[1].last_seq == 12);
+  CHECK(rows[1].last_boot_ms == 12'000);
+  CHECK(rows[2].first_seq == 14);
+  CHECK(rows[2].last_seq == 20);
+  CHECK(rows[2].first_boot_ms == 14'000);
+  CHECK(rows[2].schema == whole.schema);
+  CHECK(rows[2].level == 2);
+  Frame half;
+  REQUIRE(decode_frame(rows[2].bytes, half).ok());
+  CHECK(half.seqs == std::vector<std::uint64_t>{14, 17, 20});
+  REQUIRE(buffer.release(12).ok());
+  CHECK(all(buffer).size() == 2);
+  CHECK(buffer.stats().ticks == 13);
+}
+
 TEST_CASE("the byte bound drops the oldest, counts it, and the file stays within reach") {
   const TempDir dir;
   BufferLimits limits;

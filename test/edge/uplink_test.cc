@@ -1,5 +1,8 @@
 #include "edge/uplink.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include <catch2/catch.hpp>
 
 #include "test/edge/uplink_world.h"
@@ -284,6 +287,120 @@ TEST_CASE("schemas that nothing needs any more are cleared from the broker") {
   world.run(200);
   CHECK(world.buffer.empty());
   CHECK(world.relay.schema_asks == 0);
+}
+
+// Ticks that do not compress, as a gatherer stores them: `count` in a row.
+void add_wide_row(World& world, std::size_t count, std::size_t width) {
+  for (std::size_t i = 0; i < count; ++i) {
+    std::vector<Sample> samples;
+    for (std::size_t s = 0; s < width; ++s) {
+      const double value = std::sin(world.value_at(s));
+      samples.push_back({{"metric", {{"i", std::to_string(s)}}, Kind::gauge}, value});
+    }
+    REQUIRE(world.gatherer.add(samples, world.boot_ms, world.buffer).ok());
+    world.boot_ms += 1000;
+  }
+  REQUIRE(world.gatherer.flush(world.buffer).ok());
+  world.uplink->set_current_schema(*world.gatherer.schema());
+}
+
+// Sizes of what comes up.
+std::vector<std::size_t> frame_sizes(Inbox<LinkEvent>& inbox) {
+  std::vector<std::size_t> sizes;
+  for (const auto& event : inbox.wait(0)) {
+    if (event.type == LinkEvent::Type::message) sizes.push_back(event.message.payload.size());
+  }
+  return sizes;
+}
+
+TEST_CASE("frames fit a narrow way: fewer rows in one, a row in several, a tick given up") {
+  constexpr std::size_t most = 12'000;
+  UplinkOptions options = World::options();
+  options.limits.max_payload_bytes = most;
+  World world(true, options);
+  Inbox<LinkEvent> seen{10'000};
+  const auto spy = world.broker.make_link({.client_id = "spy"});
+  REQUIRE(spy->subscribe(topics::up("node-1"), Qos::at_least_once).ok());
+  REQUIRE(spy->start([&](LinkEvent&& e) { (void)seen.push(std::move(e)); }).ok());
+  world.clock.observe(true);
+  world.broker.down();
+  for (int i = 0; i < 30; ++i) add_wide_row(world, 2, 100);  // 1.8 KB each
+  add_wide_row(world, 10, 1000);                             // 9 KB per tick
+  add_wide_row(world, 1, 2000);                              // 18 KB
+  add_wide_row(world, 3, 1000);
+  world.broker.up();
+  world.run(60'000);
+  spy->stop(0);
+
+  CHECK(world.buffer.empty());
+  const auto sizes = frame_sizes(seen);
+  CHECK(std::all_of(sizes.begin(), sizes.end(), [](std::size_t size) { return size <= most; }));
+  CHECK(sizes.size() < 6 + 10 + 3 + 3);
+  const auto stats = world.buffer.stats();
+  CHECK(stats.dead_ticks == 1);
+  CHECK(stats.dead_by_reason.at("too_large") == 1);
+  CHECK(world.relay.lost.at("too_large") == 1);
+  CHECK(world.relay.ticks() == 60 + 10 + 3);
+  CHECK(world.relay.sample_count() == 60 * 100 + 13 * 1000);
+  CHECK(world.relay.repeated_ticks == 0);
+  for (const auto& [wall, value] : world.relay.samples.at("metric{i=\"999\"}")) {
+    CHECK(value == std::sin(static_cast<double>(wall - world.wall_offset) * 0.5 + 999));
+  }
+}
+
+TEST_CASE("a row sent in pieces is neither repeated nor lost when answers are") {
+  UplinkOptions options = World::options();
+  options.limits.max_payload_bytes = 12'000;
+  World world(true, options);
+  world.clock.observe(true);
+  add_wide_row(world, 12, 1000);
+  for (int i = 0; i < 6; ++i) {
+    world.relay.silent = true;
+    world.run(1500);
+    world.restart();
+    world.relay.silent = false;
+    world.run(100);
+  }
+  world.run(60'000);
+  CHECK(world.buffer.empty());
+  CHECK(world.relay.ticks() == 12);
+  CHECK(world.relay.sample_count() == 12 * 1000);
+  CHECK(world.buffer.stats().dead_ticks == 0);
+}
+
+// Refuses large messages, as EventBus does.
+class NarrowLink final : public Link {
+ public:
+  NarrowLink(std::unique_ptr<Link> link, std::size_t most) : link_(std::move(link)), most_(most) {}
+  Status start(Handler handler) override { return link_->start(std::move(handler)); }
+  Status publish(std::string_view topic, std::string_view payload, Qos qos, bool retain) override {
+    if (payload.size() > most_) return Error{ErrorCode::invalid, "too large"};
+    return link_->publish(topic, payload, qos, retain);
+  }
+  Status subscribe(std::string_view filter, Qos qos) override {
+    return link_->subscribe(filter, qos);
+  }
+  void stop(std::int64_t drain_ms) override { link_->stop(drain_ms); }
+  [[nodiscard]] LinkStats stats() const override { return link_->stats(); }
+
+ private:
+  std::unique_ptr<Link> link_;
+  std::size_t most_;
+};
+
+TEST_CASE("what the link never takes does not block what lies behind it") {
+  World world(false);
+  world.clock.observe(true);
+  world.link = std::make_unique<NarrowLink>(std::move(world.link), 6000);
+  world.uplink.emplace(*world.link, world.clock, world.uplink_options);
+  world.start();
+  add_wide_row(world, 1, 1000);
+  world.run(1000);
+  add_wide_row(world, 1, 3);
+  world.run(1000);
+  CHECK(world.buffer.empty());
+  CHECK(world.relay.ticks() == 1);
+  CHECK(world.buffer.stats().dead_by_reason.at("too_large") == 1);
 }
 
 }  // namespace

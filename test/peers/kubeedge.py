@@ -70,6 +70,7 @@ class Cloud:
         self.cut = False           # the link between nodes and cloud
         self.lose_answers = False  # "message delivered", and it is not
         self.carried = self.lost = self.leaked = 0
+        self.sizes = []            # of what came up
         self.lock = threading.Lock()
         cloud = self
 
@@ -95,6 +96,7 @@ class Cloud:
         return self.nodes[name]
 
     def up(self, node, topic, payload):
+        self.sizes.append(len(payload))
         if self.cut:
             with self.lock:
                 self.lost += 1

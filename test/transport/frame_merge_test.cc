@@ -78,3 +78,10 @@ TEST_CASE("ticks below a seq are trimmed") {
   CHECK(frame.ticks() == 0);
   CHECK(frame.columns[2].empty());
 }
+
+TEST_CASE("a frame is split between two ticks") {
+  Frame front = ticks(5, 5, 3);
+  const Frame back = split_frame(front, 2);
+  CHECK(same_bits(front, ticks(5, 2, 3)));
+  CHECK(same_bits(back, ticks(7, 3, 3)));
+}

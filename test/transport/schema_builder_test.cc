@@ -2,7 +2,9 @@
 
 #include <catch2/catch.hpp>
 
+#include "transport/digest.h"
 #include "transport/schema_store.h"
+#include "transport/text.h"
 
 using namespace godwit;
 
@@ -94,6 +96,38 @@ TEST_CASE("series too large for one message get no column, and the message stays
   CHECK(placed.front() == 0);
   CHECK(placed.back() == SchemaBuilder::no_column);
   CHECK(seen_by_a_receiver(builder, *builder.current()).size() == builder.width());
+}
+
+TEST_CASE("a schema too large for an envelope is a chain of messages that fit") {
+  const auto pods = [](int from, int to) {
+    std::vector<Sample> out;
+    for (int i = from; i < to; ++i) out.push_back(sample(to_hex(sha256(std::to_string(i)))));
+    return out;
+  };
+  SchemaBuilder builder;
+  builder.place(pods(0, 5000), 0);
+  const SchemaId first = *builder.current();
+  CHECK(builder.messages(first).size() > 2);
+  for (int more = 1; more < 40; ++more) {
+    const auto all = pods(0, 5000 + more);
+    const auto placed = builder.place(all, more);
+    const auto seen = seen_by_a_receiver(builder, *builder.current());
+    REQUIRE(seen.size() == all.size());
+    for (std::size_t i = 0; i < all.size(); ++i) REQUIRE(seen[placed[i]] == all[i].series);
+    for (const auto& [id, message] : builder.messages(*builder.current())) {
+      REQUIRE(message.size() <= max_envelope_payload);
+    }
+    CHECK(builder.continues(*builder.current(), first) == (more < 16));
+  }
+}
+
+TEST_CASE("however much there is to tell, a chain of schemas stays within its bound") {
+  SchemaBuilder builder({.max_message_bytes = 500});
+  for (int i = 1; i < 40; ++i) {
+    builder.place(samples(0, 500 * i), i);
+    REQUIRE(seen_by_a_receiver(builder, *builder.current()).size() ==
+            static_cast<std::size_t>(500 * i));
+  }
 }
 
 TEST_CASE("schemas that no stored frame needs are forgotten, parents of needed ones are not") {
