@@ -175,7 +175,9 @@ void BufferKeeper::replace(const Error& error, std::int64_t now_ms) {
 }
 
 bool BufferKeeper::replace_outbox(const Error& error, std::int64_t now_ms) {
-  if (&outbox() == &buffer_) {
+  // A file that waits to be written may have failed at the release of its last row, and then it is
+  // not the outbox any more.
+  if (!readable_) {
     replace(error, now_ms);
     return true;
   }
