@@ -13,7 +13,7 @@
 namespace godwit {
 namespace {
 
-constexpr std::int64_t sweep_interval_ms = 5000;
+constexpr std::int64_t longest_sweep_interval_ms = 5000;
 constexpr std::int64_t complaint_interval_ms = 10'000;
 constexpr std::int64_t first_retry_ms = 500;
 constexpr int max_tries = 4;
@@ -237,9 +237,9 @@ void EventbusGateway::settle(const std::string& name, std::map<std::string, std:
 std::vector<Message> EventbusGateway::take_silent(std::int64_t now_ms) {
   std::vector<Message> deaths;
   if (now_ms < next_sweep_ms_) return deaths;
-  next_sweep_ms_ = now_ms + sweep_interval_ms;
+  next_sweep_ms_ = now_ms + std::min(longest_sweep_interval_ms, settings_.silence_ms / 2);
   for (auto& [name, node] : nodes_) {
-    if (node.status.empty() || now_ms - node.heard_ms < silence_ms) continue;
+    if (node.status.empty() || now_ms - node.heard_ms < settings_.silence_ms) continue;
     if (auto status = decode_status(node.status)) {
       status->online = false;
       deaths.push_back({topics::status(name), encode_status(*status), false});

@@ -33,6 +33,8 @@ struct EventbusSettings {
   std::string master_key_file;
   std::string keys_dir;  // one file per node; wins over the master key
   std::size_t connections = 4;
+  // A node that says nothing for so long is told as gone; three times what a quiet one leaves.
+  std::int64_t silence_ms = 190'000;
   // For the Rules that the relay keeps in the cluster.
   bool manage_rules = true;
   std::string up_topic = "godwit/up";
@@ -74,8 +76,6 @@ class EventbusGateway {
 
   [[nodiscard]] EventbusStats stats() const;
 
-  // A node that says nothing for so long is told as gone; three times what a quiet one leaves.
-  static constexpr std::int64_t silence_ms = 190'000;
   static constexpr std::size_t max_nodes = 100'000;
 
  private:

@@ -8,10 +8,10 @@
 #include <optional>
 #include <thread>
 #include <utility>
-#include <vector>
 
 #include "transport/clock.h"
 #include "transport/envelope.h"
+#include "transport/envelope_queue.h"
 #include "transport/log.h"
 #include "transport/text.h"
 #include "transport/topics.h"
@@ -20,16 +20,22 @@ namespace godwit {
 namespace {
 
 constexpr std::int64_t busy_pause_ms = 100;
+constexpr std::int64_t last_word_ms = 200;
 constexpr std::int64_t complaint_interval_ms = 60'000;
 // An answer that took longer tells nothing useful about the time.
 constexpr std::int64_t fresh_answer_ms = 5000;
 constexpr std::size_t remembered_sends = 64;
+// EdgeHub's JSON around an envelope, TLS, TCP/IP and its confirmation, as estimated.
+constexpr std::uint64_t carrier_bytes = 500;
 constexpr std::string_view status_topic = "status";
 constexpr std::string_view latest_prefix = "latest/";
 
-std::size_t content_bytes(const EnvelopePart& part) {
-  return part.topic.size() + part.payload.size() + envelope_part_overhead;
-}
+struct Traffic {
+  std::uint64_t messages = 0;
+  std::uint64_t bytes = 0;
+  void add(std::string_view envelope) { ++messages, bytes += envelope.size(); }
+  [[nodiscard]] std::uint64_t wire_bytes() const { return bytes + messages * carrier_bytes; }
+};
 
 class EventbusLink final : public Link {
  public:
@@ -44,17 +50,15 @@ class EventbusLink final : public Link {
   Status publish(std::string_view topic, std::string_view payload, Qos qos, bool retain) override;
   Status subscribe(std::string_view filter, Qos qos) override;
   void stop(std::int64_t drain_ms) override;
-  [[nodiscard]] LinkStats stats() const override { return broker_->stats(); }
+  [[nodiscard]] LinkStats stats() const override;
 
  private:
   void run();
   void on_event(LinkEvent&& event);
   void on_envelope(std::string_view text);
   // All below: mutex_ is held.
-  void queue(EnvelopePart&& part);
   void repeat_status(std::int64_t now_ms);
   [[nodiscard]] std::int64_t next_step_ms() const;
-  std::vector<EnvelopePart> take_parts();
   // Lets go of the lock while it publishes.
   void send_next(std::unique_lock<std::mutex>& lock);
   void complain(const char* what, const Error& error);
@@ -68,13 +72,13 @@ class EventbusLink final : public Link {
   std::condition_variable changed_;
   std::condition_variable drained_;
   // State below is protected by mutex_. Times are steady_ms().
-  std::deque<EnvelopePart> queue_;
-  std::size_t queued_bytes_ = 0;
+  EnvelopeQueue queue_;
   std::optional<std::string> status_;  // as published last
   std::int64_t next_status_ms_ = 0;
   std::int64_t status_wait_ms_;
   std::int64_t next_send_ms_ = 0;
   std::int64_t next_complaint_ms_ = 0;
+  Traffic up_, down_;                 // of the node's link to the cloud
   std::uint64_t sent_ = 0;            // envelopes
   std::deque<std::int64_t> sent_ms_;  // of the last ones
   bool connected_ = false;
@@ -103,36 +107,24 @@ Status EventbusLink::publish(std::string_view topic, std::string_view payload, Q
   const std::string_view rest = topic.substr(prefix_.size());
   if (rest.starts_with(latest_prefix)) return broker_->publish(topic, payload, qos, retain);
   EnvelopePart part{std::string(rest), std::string(payload)};
-  if (content_bytes(part) > max_envelope_content) {
+  if (EnvelopeQueue::content_bytes(part) > max_envelope_content) {
     return Error{ErrorCode::invalid, concat("a message of ", payload.size(),
                                             " bytes is too large for KubeEdge's EventBus")};
   }
   {
     const std::lock_guard lock(mutex_);
     if (!connected_) return Error{ErrorCode::unavailable, "not connected"};
-    if (queued_bytes_ + content_bytes(part) > options_.max_queued_bytes) {
+    if (queue_.bytes() + EnvelopeQueue::content_bytes(part) > options_.max_queued_bytes) {
       return Error{ErrorCode::full, "too much waits for KubeEdge's EventBus"};
     }
     if (part.topic == status_topic) {
       status_ = part.payload;
       next_status_ms_ = steady_ms() + status_wait_ms_;
     }
-    queue(std::move(part));
+    queue_.add(std::move(part));
   }
   changed_.notify_one();
   return {};
-}
-
-// A newer message under the same topic makes the one that still waits pointless.
-void EventbusLink::queue(EnvelopePart&& part) {
-  const auto same = std::find_if(queue_.begin(), queue_.end(),
-                                 [&](const EnvelopePart& p) { return p.topic == part.topic; });
-  if (same != queue_.end()) {
-    queued_bytes_ -= content_bytes(*same);
-    queue_.erase(same);
-  }
-  queued_bytes_ += content_bytes(part);
-  queue_.push_back(std::move(part));
 }
 
 void EventbusLink::on_event(LinkEvent&& event) {
@@ -143,7 +135,6 @@ void EventbusLink::on_event(LinkEvent&& event) {
     const std::lock_guard lock(mutex_);
     connected_ = event.type == LinkEvent::Type::connected;
     queue_.clear();
-    queued_bytes_ = 0;
     status_.reset();
     status_wait_ms_ = options_.first_status_ms;
   }
@@ -156,6 +147,7 @@ void EventbusLink::on_envelope(std::string_view text) {
   bool is_fresh = false;
   {
     const std::lock_guard lock(mutex_);
+    down_.add(text);
     if (!envelope)
       return complain("a message on the down topic is not from our relay", envelope.error());
     // To an earlier life of this agent, or to another node.
@@ -183,6 +175,19 @@ void EventbusLink::on_envelope(std::string_view text) {
   }
 }
 
+// What crosses the link to the cloud; the rest of the broker's traffic stays on the node.
+LinkStats EventbusLink::stats() const {
+  LinkStats stats = broker_->stats();
+  const std::lock_guard lock(mutex_);
+  stats.sent_messages = up_.messages;
+  stats.sent_payload_bytes = up_.bytes;
+  stats.sent_wire_bytes = up_.wire_bytes();
+  stats.received_messages = down_.messages;
+  stats.received_payload_bytes = down_.bytes;
+  stats.received_wire_bytes = down_.wire_bytes();
+  return stats;
+}
+
 void EventbusLink::complain(const char* what, const Error& error) {
   if (steady_ms() < next_complaint_ms_) return;
   next_complaint_ms_ = steady_ms() + complaint_interval_ms;
@@ -191,7 +196,7 @@ void EventbusLink::complain(const char* what, const Error& error) {
 
 void EventbusLink::repeat_status(std::int64_t now_ms) {
   if (!status_ || now_ms < next_status_ms_) return;
-  queue({std::string(status_topic), *status_});
+  queue_.add({std::string(status_topic), *status_});
   next_status_ms_ = now_ms + status_wait_ms_;
   status_wait_ms_ = std::min(status_wait_ms_ * 2, options_.status_interval_ms);
 }
@@ -204,20 +209,6 @@ std::int64_t EventbusLink::next_step_ms() const {
   return next;
 }
 
-// As much of the queue as one envelope holds.
-std::vector<EnvelopePart> EventbusLink::take_parts() {
-  std::vector<EnvelopePart> parts;
-  std::size_t content = 0;
-  while (!queue_.empty() && parts.size() < max_envelope_parts) {
-    content += content_bytes(queue_.front());
-    if (content > max_envelope_content) break;
-    queued_bytes_ -= content_bytes(queue_.front());
-    parts.push_back(std::move(queue_.front()));
-    queue_.pop_front();
-  }
-  return parts;
-}
-
 void EventbusLink::send_next(std::unique_lock<std::mutex>& lock) {
   Envelope envelope;
   envelope.node = options_.node;
@@ -225,28 +216,22 @@ void EventbusLink::send_next(std::unique_lock<std::mutex>& lock) {
   envelope.session = options_.session;
   // Counted first: the answer may come while publish() runs.
   envelope.seq = ++sent_;
-  envelope.parts = take_parts();
+  envelope.parts = queue_.take();
   sent_ms_.push_back(steady_ms());
   if (sent_ms_.size() > remembered_sends) sent_ms_.pop_front();
   next_send_ms_ = steady_ms() + options_.interval_ms;
 
   lock.unlock();
   const auto key = options_.key();
-  const Status sent = key ? broker_->publish(options_.up_topic, seal_envelope(envelope, *key),
-                                             Qos::at_least_once, false)
-                          : Status(key.error());
+  const std::string text = key ? seal_envelope(envelope, *key) : "";
+  const Status sent =
+      key ? broker_->publish(options_.up_topic, text, Qos::at_least_once, false) : key.error();
   lock.lock();
-  if (sent) return;
+  if (sent) return up_.add(text);
   if (sent.error().code != ErrorCode::full) return complain("nothing can be sent", sent.error());
   next_send_ms_ = steady_ms() + busy_pause_ms;
   if (!connected_) return;
-  for (auto part = envelope.parts.rbegin(); part != envelope.parts.rend(); ++part) {
-    const bool newer = std::any_of(queue_.begin(), queue_.end(),
-                                   [&](const EnvelopePart& p) { return p.topic == part->topic; });
-    if (newer) continue;
-    queued_bytes_ += content_bytes(*part);
-    queue_.push_front(std::move(*part));
-  }
+  queue_.put_back(std::move(envelope.parts));
 }
 
 void EventbusLink::run() {
@@ -268,9 +253,9 @@ void EventbusLink::stop(std::int64_t drain_ms) {
   {
     std::unique_lock lock(mutex_);
     if (stopping_) return;
-    next_send_ms_ = 0;
-    changed_.notify_all();
-    drained_.wait_for(lock, std::chrono::milliseconds(drain_ms),
+    // At the usual pace: a last word is due within an interval.
+    const std::int64_t wait_ms = drain_ms > 0 ? drain_ms + last_word_ms : 0;
+    drained_.wait_for(lock, std::chrono::milliseconds(wait_ms),
                       [this] { return !connected_ || queue_.empty(); });
     stopping_ = true;
   }

@@ -5,7 +5,8 @@
 // carries 30 messages a second for everything on the node, its heartbeat included. A broker's
 // PUBACK says nothing about the cloud, so `connected` means the local broker alone. There are no
 // retained messages and no will in the cloud: the status is sent again every now and then. Present
-// readings (`latest`) stay on the node, retained at the local broker.
+// readings (`latest`) stay on the node, retained at the local broker. stats() counts envelopes,
+// with an estimate of what carries each: only they cross the node's link.
 #pragma once
 
 #include <cstdint>

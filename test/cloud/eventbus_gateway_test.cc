@@ -1,6 +1,8 @@
 #include "cloud/eventbus_gateway.h"
 
 #include <atomic>
+#include <chrono>
+#include <thread>
 
 #include <catch2/catch.hpp>
 
@@ -54,9 +56,12 @@ struct Gateway {
   Recorder seen;
   EventbusGateway gateway;
 
-  Gateway() : gateway(settings(), key_of, {router.call()}) { gateway.start(seen.handler()); }
+  explicit Gateway(EventbusSettings settings = default_settings())
+      : gateway(std::move(settings), key_of, {router.call()}) {
+    gateway.start(seen.handler());
+  }
 
-  static EventbusSettings settings() {
+  static EventbusSettings default_settings() {
     EventbusSettings settings;
     settings.router_url = "http://cloudcore:9443";
     return settings;
@@ -174,10 +179,28 @@ TEST_CASE("the relay's state goes to those who said that they are there") {
   CHECK(cloud.router.all().size() == 1);
 }
 
+TEST_CASE("a node that says nothing any more is told as gone, once") {
+  EventbusSettings settings = Gateway::default_settings();
+  settings.silence_ms = 400;
+  Gateway cloud(settings);
+  cloud.post(1, {{"status", birth()}});
+  REQUIRE(cloud.seen.wait_for_messages(1));
+  REQUIRE(cloud.seen.wait_for_messages(2));
+  const auto death = cloud.seen.messages()[1];
+  CHECK(death.topic == "godwit/v1/edge-1/status");
+  const auto status = decode_status(death.payload);
+  REQUIRE(status.ok());
+  CHECK_FALSE(status->online);
+  CHECK(status->session == 1);
+  cloud.post(2, {{"up", "frame"}});
+  std::this_thread::sleep_for(std::chrono::milliseconds(700));
+  CHECK(cloud.seen.count(Type::message) == 3);
+}
+
 TEST_CASE("answers take the way on which the node was heard last") {
   LoopbackBroker broker;
   Router router;
-  EventbusGateway gateway(Gateway::settings(), key_of, {router.call()});
+  EventbusGateway gateway(Gateway::default_settings(), key_of, {router.call()});
   Ways ways(broker.make_link({.client_id = "relay"}), gateway);
   Recorder relay_seen;
   REQUIRE(ways.subscribe("godwit/v1/+/up", Qos::at_least_once).ok());

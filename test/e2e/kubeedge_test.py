@@ -17,17 +17,18 @@ import kubeedge  # noqa: E402
 
 # Interfaces and mounts that other tests make would change the schema at every second tick.
 STEADY = "".join(f"  {name}: {{enabled: false}}\n" for name in ("network", "filesystem", "disk"))
-CUT_SECONDS = float(os.environ.get("GODWIT_OUTAGE_SECONDS", "6"))
+CUT_SECONDS = float(os.environ.get("GODWIT_OUTAGE_SECONDS", "3"))
 
 
 class World:
     """A pipeline with a node behind EventBus: the node's broker, KubeEdge, a relay with an HTTP ingest."""
 
-    def __init__(self, pipeline, node="edge-1"):
-        self.pipeline, self.node, self.relay_port, self.local_port = pipeline, node, free_port(), free_port()
+    def __init__(self, pipeline, node="edge-1", relays=1):
+        self.pipeline, self.node, self.local_port = pipeline, node, free_port()
+        self.relay_ports = [free_port() for _ in range(relays)]
         self.key = pipeline.folder / "key"
         self.key.write_text(secrets.token_hex(32))
-        self.cloud = kubeedge.Cloud(f"http://127.0.0.1:{self.relay_port}",
+        self.cloud = kubeedge.Cloud([f"http://127.0.0.1:{port}" for port in self.relay_ports],
                                     {(node, "default/user/godwit/up"): "/kubeedge"}, free_port())
         config = pipeline.folder / "local.conf"
         config.write_text(f"listener {self.local_port} 127.0.0.1\nallow_anonymous true\n")
@@ -44,8 +45,8 @@ class World:
                 f"  external_url: mqtt://127.0.0.1:{self.local_port}\n"
                 f"  internal_url: mqtt://127.0.0.1:{free_port()}\n  master_key_file: {self.key}\n")
 
-    def relay(self, mqtt="mqtt:\n  url: \"\"\n"):
-        return self.pipeline.relay(port=self.relay_port, **self.relay_settings(mqtt))
+    def relay(self, mqtt="mqtt:\n  url: \"\"\n", number=0):
+        return self.pipeline.relay(f"relay-{number}", port=self.relay_ports[number], **self.relay_settings(mqtt))
 
 
 def delivered(agent):
@@ -67,11 +68,11 @@ class EventbusTest(unittest.TestCase):
                 p.wait_delivered(agent, 90)
                 # Answers that are confirmed and never arrive: the frame comes again and is known.
                 world.cloud.lose_answers = True
-                time.sleep(3)
+                time.sleep(2)
                 world.cloud.lose_answers = False
                 p.wait_delivered(agent, 90)
                 relay.stop(signal.SIGKILL)
-                time.sleep(2)
+                time.sleep(1)
                 relay.start()
                 p.wait_delivered(agent, 90)
                 world.local.stop(signal.SIGKILL)
@@ -110,13 +111,30 @@ class EventbusTest(unittest.TestCase):
             world.relay()
             agent = p.agent("edge-1", interval="100ms", flush="5s", collectors=STEADY, mqtt=world.agent_settings("eventbus"))
             try:
-                time.sleep(max(CUT_SECONDS, 12))
+                time.sleep(max(CUT_SECONDS, 6))
                 world.cloud.cut = False
                 p.wait_delivered(agent, 120)
-                self.assertGreater(p.compare("edge-1", p.deliver_all(agent)), 5000)
+                self.assertGreater(p.compare("edge-1", p.deliver_all(agent)), 2000)
             finally:
                 world.cloud.close()
 
+
+    def test_two_relays_in_turn(self):
+        """Frames and the schemas that they need land on different replicas; one of them dies."""
+        with Pipeline() as p:
+            world = World(p, relays=2)
+            relays = [world.relay(number=0), world.relay(number=1)]
+            agent = p.agent("edge-1", collectors=STEADY, mqtt=world.agent_settings("eventbus"))
+            try:
+                eventually(lambda: p.database.samples("edge-1"), what="first samples")
+                eventually(lambda: delivered(agent) > 15, 60, "deliveries")
+                relays[0].stop(signal.SIGKILL)
+                time.sleep(1)
+                relays[0].start()
+                p.wait_delivered(agent, 90)
+                self.assertGreater(p.compare("edge-1", p.deliver_all(agent)), 500)
+            finally:
+                world.cloud.close()
 
     def test_rows_larger_than_an_envelope(self):
         """Ticks of 4,000 series that do not compress: a row of them, and their schema, are many envelopes."""

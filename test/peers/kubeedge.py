@@ -64,9 +64,10 @@ class EdgeNode:
 class Cloud:
     """CloudCore with its Router: Rules from topics to a REST target, and the REST source at `url`."""
 
-    def __init__(self, target, rules, port):
-        """rules: {(node, topic): path of the target}; `target` is "http://host:port"."""
-        self.target, self.rules, self.nodes = urllib.parse.urlparse(target), rules, {}
+    def __init__(self, targets, rules, port):
+        """rules: {(node, topic): path of the target}; `targets`: "http://host:port" of each replica behind
+        the target's Service, which are used in turn."""
+        self.targets, self.rules, self.nodes = [urllib.parse.urlparse(t) for t in targets], rules, {}
         self.cut = False           # the link between nodes and cloud
         self.lose_answers = False  # "message delivered", and it is not
         self.carried = self.lost = self.leaked = 0
@@ -105,7 +106,10 @@ class Cloud:
         if path is None or not payload:
             return
         try:
-            connection = http.client.HTTPConnection(self.target.hostname, self.target.port, timeout=30)
+            with self.lock:
+                self.targets.append(self.targets.pop(0))
+                target = self.targets[0]
+            connection = http.client.HTTPConnection(target.hostname, target.port, timeout=30)
             connection.request("POST", path, payload, {"User-Agent": "Go-http-client/1.1",
                                                        "Accept-Encoding": "gzip"})
             reply = connection.getresponse()

@@ -159,8 +159,9 @@ TEST_CASE("present readings stay at the node's broker") {
 
 TEST_CASE("an eventbus link forgets what waits when the broker goes, and sends its last words") {
   EventbusOptions options = quick_options();
-  options.interval_ms = 60'000;
+  options.interval_ms = 600;
   Node node(options);
+  const std::int64_t start_ms = steady_ms();
   REQUIRE(node.publish("up", "one").ok());
   REQUIRE(node.cloud_seen.wait_for_messages(1));
   REQUIRE(node.publish("up", "two").ok());
@@ -175,4 +176,24 @@ TEST_CASE("an eventbus link forgets what waits when the broker goes, and sends i
   node.link->stop(5000);
   REQUIRE(node.cloud_seen.wait_for_messages(2));
   CHECK(node.envelopes().back().parts == std::vector<EnvelopePart>{{"status", "death"}});
+  // Neither a new connection nor the end is sent faster than the rest.
+  CHECK(steady_ms() - start_ms >= 600);
+}
+
+TEST_CASE("an eventbus link counts what crosses the node's link, not the local broker's traffic") {
+  Node node;
+  REQUIRE(node.publish("latest/cpu", std::string(5000, 'x')).ok());
+  REQUIRE(node.publish("up", "readings").ok());
+  REQUIRE(node.cloud_seen.wait_for_messages(1));
+  const std::size_t sent_bytes = node.cloud_seen.messages().front().payload.size();
+  node.answer(1, {"down", "ack"});
+  REQUIRE(node.seen.wait_for_messages(1));
+  REQUIRE(eventually([&] { return node.link->stats().sent_messages == 1; }));
+  const LinkStats stats = node.link->stats();
+  CHECK(stats.connected);
+  CHECK(stats.sent_payload_bytes == sent_bytes);
+  CHECK(stats.sent_wire_bytes > sent_bytes);
+  CHECK(stats.sent_wire_bytes < sent_bytes + 1000);
+  CHECK(stats.received_messages == 1);
+  CHECK(stats.received_wire_bytes > stats.received_payload_bytes);
 }
