@@ -185,7 +185,7 @@ Status Buffer::split(const StoredFrame& row) {
   assert(front.ticks() > 1);
   const Frame back = split_frame(front, front.ticks() / 2);
   const BufferStats before = stats_;
-  const Status status = [&]() -> Status {
+  Status status = [&]() -> Status {
     SqliteTransaction transaction(db_);
     if (Status s = transaction.begin(); !s) return s;
     auto erase = db_.prepare("DELETE FROM frames WHERE last_seq = ?");

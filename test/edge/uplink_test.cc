@@ -364,7 +364,7 @@ TEST_CASE("a row sent in pieces is neither repeated nor lost when answers are") 
   world.run(60'000);
   CHECK(world.buffer.empty());
   CHECK(world.relay.ticks() == 12);
-  CHECK(world.relay.sample_count() == 12 * 1000);
+  CHECK(world.relay.sample_count() == 12'000);
   CHECK(world.buffer.stats().dead_ticks == 0);
 }
 
