@@ -42,20 +42,15 @@ Error os_error(const std::string& path, std::string_view what) {
   return {code, concat(path, ": ", what, ": ", std::generic_category().message(number))};
 }
 
-Result<char*> map_file(const std::string& path, std::size_t size) {
-  const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+Result<char*> map_file(int fd, const std::string& path, std::size_t size) {
   if (fd < 0) return os_error(path, "cannot open");
   // Reserved blocks: writing through the mapping must not meet a full disk (SIGBUS).
   const int reserved = posix_fallocate(fd, 0, static_cast<off_t>(size));
   if (reserved != 0) {
-    close(fd);
     errno = reserved;
     return os_error(path, "cannot reserve room");
   }
   void* const data = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-  const int map_error = errno;
-  close(fd);
-  errno = map_error;
   if (data == MAP_FAILED) return os_error(path, "cannot map");
   return static_cast<char*>(data);
 }
@@ -63,9 +58,10 @@ Result<char*> map_file(const std::string& path, std::size_t size) {
 }  // namespace
 
 Result<TickJournal> TickJournal::open(const std::string& path, std::size_t size) {
-  const auto data = map_file(path, size);
-  if (!data) return data.error();
   TickJournal journal;
+  journal.fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+  const auto data = map_file(journal.fd_, path, size);
+  if (!data) return data.error();
   journal.data_ = *data;
   journal.size_ = size;
   journal.end_ = header_bytes;
@@ -84,6 +80,7 @@ Result<TickJournal> TickJournal::open(const std::string& path, std::size_t size)
 TickJournal::TickJournal(TickJournal&& other) noexcept { *this = std::move(other); }
 
 TickJournal& TickJournal::operator=(TickJournal&& other) noexcept {
+  std::swap(fd_, other.fd_);
   std::swap(data_, other.data_);
   std::swap(size_, other.size_);
   std::swap(end_, other.end_);
@@ -93,10 +90,19 @@ TickJournal& TickJournal::operator=(TickJournal&& other) noexcept {
 
 TickJournal::~TickJournal() {
   if (data_ != nullptr) munmap(data_, size_);
+  if (fd_ >= 0) close(fd_);
+}
+
+// To touch a mapping behind the end of its file ends the process.
+bool TickJournal::is_whole() const {
+  struct stat info {};
+  return data_ != nullptr && fstat(fd_, &info) == 0 &&
+         static_cast<std::size_t>(info.st_size) >= size_;
 }
 
 std::vector<std::string> TickJournal::replay() const {
   std::vector<std::string> records;
+  if (!is_whole()) return records;
   for (std::size_t at = header_bytes; size_ - at > sizeof(RecordHeader);) {
     RecordHeader header;
     std::memcpy(&header, data_ + at, sizeof header);
@@ -110,7 +116,10 @@ std::vector<std::string> TickJournal::replay() const {
 }
 
 Status TickJournal::append(std::string_view record) {
-  if (data_ == nullptr) return Error{ErrorCode::unavailable, "no tick journal"};
+  if (!is_whole()) {
+    *this = TickJournal();
+    return Error{ErrorCode::unavailable, "no tick journal, or somebody cut it off"};
+  }
   if (size_ - end_ <= record.size() + 2 * sizeof(RecordHeader)) {
     return Error{ErrorCode::full, "tick journal is full"};
   }
@@ -125,7 +134,7 @@ Status TickJournal::append(std::string_view record) {
 }
 
 void TickJournal::reset() {
-  if (data_ == nullptr) return;
+  if (!is_whole()) return;
   ++generation_;
   end_ = header_bytes;
   const RecordHeader none{0, generation_, 0};

@@ -2,7 +2,7 @@
 // loses at most the tick being taken while SQLite gets one commit per flush. Format: BUFFER.md.
 //
 // A small file of fixed size, written through a shared mapping: a record is in the kernel's hands
-// when append() returns, without a system call, and reaches the disk when the kernel writes the
+// when append() returns, without a write(), and reaches the disk when the kernel writes the
 // page back or at sync(). A mapping, because write() would touch the inode at every tick, which
 // costs more on ext4 than the ticks themselves. Owner thread only.
 #pragma once
@@ -31,7 +31,8 @@ class TickJournal {
   // Intact records since the last reset, oldest first. Damage ends the list.
   [[nodiscard]] std::vector<std::string> replay() const;
 
-  // `full` when there is no room until reset().
+  // `full` when there is no room until reset(). `unavailable`: there is no journal, or none any
+  // more because somebody made its file shorter.
   Status append(std::string_view record);
   // Starts over; what was there is stored elsewhere.
   void reset();
@@ -39,6 +40,9 @@ class TickJournal {
   Status sync();
 
  private:
+  [[nodiscard]] bool is_whole() const;
+
+  int fd_ = -1;
   char* data_ = nullptr;
   std::size_t size_ = 0;
   std::size_t end_ = 0;  // where the next record goes

@@ -106,5 +106,24 @@ TEST_CASE("a folder that is not there is an error that names the file") {
   CHECK_FALSE(closed.append("x").ok());
 }
 
+TEST_CASE("a journal that somebody cuts off is given up, and ends no process") {
+  const TempDir dir;
+  const std::string path = dir.file("ticks");
+  auto journal = TickJournal::open(path);
+  REQUIRE(journal->append("kept").ok());
+  REQUIRE(truncate(path.c_str(), 100) == 0);
+  SECTION("replay") { CHECK(journal->replay().empty()); }
+  SECTION("reset") { journal->reset(); }
+  const Status appended = journal->append("more");
+  REQUIRE_FALSE(appended.ok());
+  CHECK(appended.error().code == ErrorCode::unavailable);
+  CHECK_FALSE(journal->is_open());
+  CHECK(journal->sync().ok());
+  // The next process makes it whole again.
+  auto next = TickJournal::open(path);
+  REQUIRE(next->append("again").ok());
+  CHECK(next->replay().back() == "again");
+}
+
 }  // namespace
 }  // namespace godwit
