@@ -113,8 +113,11 @@ Result<Outgoing::Fit> Outgoing::add_row(Buffer& buffer, const StoredFrame& row) 
   if (!is_first && (frame_.ticks() + row_.ticks()) * width > limits_.max_values) return Fit::no;
   const std::int64_t last_wall_before = mark_.wall_ms;
   if (const Fit fit = resolve(row); fit != Fit::yes) return fit;
-  row_.history =
-      clock_.wall_now().value_or(INT64_MAX) - row_.times_ms.back() > limits_.history_age_ms;
+  // Behind history the bound is nearer: where a round trip takes as long as a row, a backlog would
+  // else be stuck at the bound, one row a frame.
+  const std::int64_t history_ms =
+      !is_first && frame_.history ? limits_.history_age_ms / 2 : limits_.history_age_ms;
+  row_.history = clock_.wall_now().value_or(INT64_MAX) - row_.times_ms.back() > history_ms;
   if (is_first) {
     frame_ = std::move(row_);
     return Fit::yes;

@@ -24,7 +24,7 @@ struct OutgoingLimits {
   std::uint64_t max_values = 64U << 10;
   // Of one encoded frame: rows that do not fit are split, ticks that do not are dead letters.
   std::uint64_t max_payload_bytes = max_frame_bytes;
-  // Readings older than this are history.
+  // Readings older than this are history; behind history in one frame those older than half of it.
   std::int64_t history_age_ms = 30'000;
 };
 

@@ -267,7 +267,7 @@ class MisuseTest(unittest.TestCase):
         with Pipeline() as p:
             agent = p.agent("n")
             dated = "the wall time is known"
-            eventually(lambda: dated in agent.output() or "no relay has told the time" in agent.output(), 40,
+            eventually(lambda: dated in agent.output() or "no relay that knows the time" in agent.output(), 40,
                        "a line that says for what the readings wait")
             p.relay()
             eventually(lambda: "node_load1" in p.database.samples("n"), what="readings once the time is known")

@@ -45,6 +45,20 @@ TEST_CASE("a backlog goes in few large frames, marked as history") {
   world.check_all_right(600, 150);
 }
 
+TEST_CASE("behind history newer rows join, so that a slow way gets past the bound") {
+  UplinkOptions options = World::options();
+  options.limits.history_age_ms = 12'000;
+  World world(false, options);
+  world.clock.observe(true);
+  for (int i = 0; i < 16; ++i) world.add_row(1);
+  world.start();
+  world.run(5000);
+  world.check_all_right(16);
+  // What is older than half the bound, then the rest.
+  CHECK(world.relay.frames == 2);
+  CHECK(world.relay.history_frames == 1);
+}
+
 TEST_CASE("drops, repeats and reordering lose nothing and store nothing twice") {
   World world;
   world.clock.observe(true);
