@@ -78,7 +78,8 @@ TEST_CASE("random frames come back bit for bit") {
 TEST_CASE("a loss needs a reason that a label can hold, and there are few") {
   Frame frame = one_tick(1);
   Frame decoded;
-  for (const std::string reason : {"", "two words", "Full", std::string(33, 'a').c_str()}) {
+  const std::vector<std::string> bad = {"", "two words", "Full", std::string(33, 'a')};
+  for (const std::string& reason : bad) {
     frame.lost = {{reason, 1}};
     CHECK_FALSE(decode_frame(encode_frame(frame), decoded));
   }
