@@ -2,6 +2,7 @@
 comparison of what an agent read (its truth log) with what the database returns.
 
 Everything runs in one temporary folder, on free ports, and is ended by pid."""
+import fcntl
 import json
 import os
 import pathlib
@@ -20,10 +21,28 @@ SOURCE = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("GODWIT_BIN", SOURCE / "build/dev/bin"))
 
 
+PORTS = range(20000, 32000)
+reserved = []  # open lock files: a port is ours until this process ends
+
+
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """As free_port() of test/support/support.h, with the same locks."""
+    folder = pathlib.Path(tempfile.gettempdir()) / "godwit-test-ports"
+    folder.mkdir(exist_ok=True)
+    start = os.getpid() * 31 + len(reserved)
+    for i in range(len(PORTS)):
+        port = PORTS[(start + i) % len(PORTS)]
+        lock = open(folder / str(port), "a")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with socket.socket() as s:
+                s.bind(("", port))
+        except OSError:
+            lock.close()
+            continue
+        reserved.append(lock)
+        return port
+    raise RuntimeError("no free port")
 
 
 def eventually(condition, limit=30.0, what="the condition"):

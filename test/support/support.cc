@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
+#include <mutex>
 #include <sstream>
 #include <stdexcept>
 #include <thread>
@@ -12,6 +13,7 @@
 #include <netinet/in.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -26,6 +28,25 @@ sockaddr_in loopback(int port) {
   address.sin_port = htons(static_cast<std::uint16_t>(port));
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   return address;
+}
+
+// True when this process has got the port for itself: the file's lock is kept, on purpose, until
+// the process ends. It excludes tests that run at the same time, the bind() everything else.
+bool reserve(int port) {
+  const auto folder = std::filesystem::temp_directory_path() / "godwit-test-ports";
+  std::error_code ignored;
+  std::filesystem::create_directories(folder, ignored);
+  const int lock =
+      open((folder / std::to_string(port)).c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  if (lock < 0) return false;
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address = loopback(port);
+  address.sin_addr.s_addr = htonl(INADDR_ANY);
+  const bool ours = flock(lock, LOCK_EX | LOCK_NB) == 0 &&
+                    bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+  close(fd);
+  if (!ours) close(lock);
+  return ours;
 }
 
 }  // namespace
@@ -73,16 +94,17 @@ bool is_golden(std::string_view name, const std::string& text) {
 }
 
 int free_port() {
-  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address = loopback(0);
-  socklen_t length = sizeof address;
-  if (bind(fd, reinterpret_cast<sockaddr*>(&address), length) != 0 ||
-      getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length) != 0) {
-    close(fd);
-    throw std::runtime_error("no free port");
+  constexpr int first = 20000;
+  constexpr int count = 12000;
+  static std::mutex mutex;
+  static int next = static_cast<int>(getpid()) * 31 % count;
+  const std::lock_guard lock(mutex);
+  for (int tried = 0; tried < count; ++tried) {
+    const int port = first + next;
+    next = (next + 1) % count;
+    if (reserve(port)) return port;
   }
-  close(fd);
-  return ntohs(address.sin_port);
+  throw std::runtime_error("no free port");
 }
 
 bool port_open(int port) {

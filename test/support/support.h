@@ -37,7 +37,8 @@ void write_file(const std::filesystem::path& path, std::string_view content);
 // the test's output says so: whoever meant the change looks at it and copies it over.
 bool is_golden(std::string_view name, const std::string& text);
 
-// A TCP port of 127.0.0.1 that was free a moment ago.
+// A TCP port that is this process's until it ends: outside the range from which the kernel takes
+// ports for connections, and locked against other tests (test/e2e/pipeline.py takes part).
 int free_port();
 bool port_open(int port);
 
