@@ -72,8 +72,10 @@ Agent::Agent(AgentSettings settings, AgentParts parts)
       truth_(settings_.truth_log),
       keeper_(settings_.buffer_path, witnessed(settings_.buffer, truth_)),
       gatherer_(parts_.boot_id, open_journal(settings_)),
+      health_(settings_.health),
       inbox_(inbox_capacity) {
   recover();
+  recall_health();
   if (parts_.link) {
     uplink_.emplace(*parts_.link, clock_, uplink_options(settings_, parts_));
     if (truth_.on()) uplink_->set_witness([this](const Frame& frame) { truth_.sent(frame); });
@@ -174,6 +176,7 @@ void Agent::handle(Event&& event, std::int64_t now_ms) {
   const std::int64_t boot_ms = result.boot_ms;
   Batch tick;
   conclude(std::move(result), tick);
+  take_health(tick, boot_ms);
   take_tick(std::move(tick), boot_ms);
 }
 
@@ -194,6 +197,7 @@ void Agent::collect_due(std::int64_t now_ms) {
     self_due_ms_ = (now_ms / self_interval_ms + 1) * self_interval_ms;
     take_self_readings(tick);
   }
+  take_health(tick, now_ms);
   take_tick(std::move(tick), due_ms >= now_ms - punctual_ms ? due_ms : now_ms);
 }
 
@@ -201,6 +205,7 @@ void Agent::conclude(CollectorResult&& result, Batch& tick) {
   CollectorRunner& runner = *runners_[result.index];
   const auto wall_ms = clock_.wall_ms(parts_.boot_id, result.boot_ms);
   runner.conclude(result, wall_ms);
+  health_.observe(runner.name(), result.status, result.batch, {result.boot_ms, wall_ms});
   if (settings_.publish_latest && uplink_ && uplink_->connected() && wall_ms && clock_.settled() &&
       !result.batch.empty()) {
     (void)parts_.link->publish(topics::latest(settings_.node, runner.name()),

@@ -16,6 +16,7 @@
 #include "edge/boot_clock.h"
 #include "edge/buffer_keeper.h"
 #include "edge/collector_runner.h"
+#include "edge/health.h"
 #include "edge/local_http.h"
 #include "edge/tick_gatherer.h"
 #include "edge/truth_log.h"
@@ -60,6 +61,10 @@ class Agent {
   void collect_due(std::int64_t now_ms);
   void conclude(CollectorResult&& result, Batch& tick);
   void take_self_readings(Batch& tick);
+  [[nodiscard]] HealthTime health_time(std::int64_t boot_ms) const;
+  void recall_health();
+  void take_health(Batch& tick, std::int64_t now_ms);
+  void keep_health();
   void take_tick(Batch&& tick, std::int64_t boot_ms);
   void keep_stored(std::int64_t now_ms);
   void flush(std::int64_t now_ms);
@@ -91,6 +96,8 @@ class Agent {
   BufferKeeper keeper_;
   TickGatherer gatherer_;
   std::optional<Uplink> uplink_;
+  Health health_;
+  std::string health_record_;  // as stored
   LocalStatus status_;
   std::unique_ptr<HttpServer> http_;
   Inbox<Event> inbox_;

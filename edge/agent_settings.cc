@@ -158,6 +158,7 @@ std::vector<Setting> agent_settings_table(const std::vector<CollectorSpec>& regi
                           "Unique at the broker; godwit-agent-<node> if not set.");
   std::move(mqtt.begin(), mqtt.end(), std::back_inserter(table));
   for (auto& setting : way_settings_table()) table.push_back(std::move(setting));
+  for (auto& setting : health_settings_table()) table.push_back(std::move(setting));
   auto link = link_settings_table();
   std::move(link.begin(), link.end(), std::back_inserter(table));
   for (const auto& spec : registry) add_collector_settings(spec, table);
@@ -194,6 +195,7 @@ Result<AgentSettings> load_agent_settings(const std::string& path, const Environ
   out.way = std::move(way->way);
   out.way.mqtt.reconnect.spread_ms = settings->integer("link.reconnect_spread");
   out.link = finalise_link(*settings);
+  out.health = finalise_health(*settings);
   out.publish_latest = settings->flag("publish.latest");
   out.http_listen = settings->text("http.listen");
   out.root = settings->text("root");

@@ -8,6 +8,7 @@
 
 #include "edge/buffer.h"
 #include "edge/collector.h"
+#include "edge/health_settings.h"
 #include "edge/link_settings.h"
 #include "edge/way_settings.h"
 #include "transport/log.h"
@@ -27,6 +28,7 @@ struct AgentSettings {
   bool link_enabled = true;  // false: mqtt.url is empty
   WaySettings way;
   LinkLimits link;
+  HealthSettings health;
   bool publish_latest = false;
   std::string http_listen;  // empty: no server
   std::string root = "/";

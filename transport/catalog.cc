@@ -38,6 +38,10 @@ constexpr MetricInfo table[] = {
     {"hw_errors_total", counter, "", "Errors that a component counted, by error_type."},
 
     // What neither node_exporter nor OpenTelemetry names.
+    {"godwit_problem", gauge, "", "1 while the node has the problem named by type, 0 while it has not; absent while that cannot be told."},
+    {"godwit_problem_info", info, "", "A problem that is there or cannot be told: type, reason, message."},
+    {"godwit_problem_transition_timestamp_seconds", gauge, "seconds", "When the problem named by type came, went or could not be told any more, seconds since 1970."},
+    {"godwit_clock_throttled", gauge, "", "1 while the accelerator's clocks are held down for the reason named."},
     {"godwit_clock_hertz", gauge, "hertz", "Clock of a unit (GPU, memory controller, engine) at this moment."},
     {"godwit_clock_limit_hertz", gauge, "hertz", "Clock limit of a unit, by limit (min, max)."},
     {"godwit_current_amperes", gauge, "amperes", "Current of a rail."},

@@ -57,6 +57,10 @@ class Batch {
   // A constant-1 series whose labels are the information.
   void add_info(std::string_view name, Labels labels) { add(name, std::move(labels), 1); }
   void append(Batch&& other);
+  template <class Predicate>
+  void remove_if(Predicate predicate) {
+    std::erase_if(samples_, predicate);
+  }
 
   [[nodiscard]] const std::vector<Sample>& samples() const { return samples_; }
   [[nodiscard]] std::vector<Sample> take() { return std::move(samples_); }

@@ -1,0 +1,68 @@
+// The agent's part in health: hands readings to the state machine, its series to the ticks, and the
+// times of its conditions to a small file beside the buffer, so that they outlive a restart.
+#include <cstdio>
+#include <utility>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "edge/agent.h"
+#include "transport/log.h"
+#include "transport/text.h"
+#include "transport/unique_fd.h"
+
+namespace godwit {
+namespace {
+
+constexpr std::size_t max_record_bytes = 4096;
+
+std::string record_path(const std::string& buffer_path) { return buffer_path + ".health"; }
+
+// A power cut leaves the old file or the new one; an empty one, at worst, is no record.
+bool replace_file(const std::string& path, const std::string& text) {
+  const std::string made = path + ".new";
+  {
+    const UniqueFd fd(open(made.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+    if (fd.get() < 0) return false;
+    if (write(fd.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()))
+      return false;
+  }
+  return std::rename(made.c_str(), path.c_str()) == 0;
+}
+
+}  // namespace
+
+HealthTime Agent::health_time(std::int64_t boot_ms) const {
+  return {boot_ms, clock_.wall_ms(parts_.boot_id, boot_ms)};
+}
+
+void Agent::recall_health() {
+  if (settings_.buffer_path.empty()) return;
+  // Not a file of the host under `root`.
+  if (auto record = Host().read_file(record_path(settings_.buffer_path), max_record_bytes)) {
+    health_record_ = std::move(*record);
+    health_.restore(health_record_);
+  }
+}
+
+void Agent::take_health(Batch& tick, std::int64_t now_ms) {
+  Batch series = health_.take_series(health_time(now_ms));
+  if (series.empty()) return;
+  std::vector<Sample> shown = series.samples();
+  status_.put("health", std::move(shown));
+  tick.append(std::move(series));
+  keep_health();
+}
+
+// Only what changed is written: a node that is well never touches the flash.
+void Agent::keep_health() {
+  std::string record = health_.record();
+  if (settings_.buffer_path.empty() || record == health_record_) return;
+  if (!replace_file(record_path(settings_.buffer_path), record)) {
+    log::debug("health", "cannot store the times of the conditions; a restart forgets them",
+               {{"path", record_path(settings_.buffer_path)}});
+  }
+  health_record_ = std::move(record);
+}
+
+}  // namespace godwit
