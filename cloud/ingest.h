@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -62,6 +63,12 @@ class Ingest {
   using Answer = std::variant<Arrival, Ack, Unanswerable>;
   Answer add_frame(std::string_view node, std::string_view payload, std::int64_t now_wall_ms);
 
+  // Called with what is left of each live frame that is new, as long as both are valid: during the
+  // call. Not for history, which is nobody's present state.
+  using LiveObserver =
+      std::function<void(std::string_view node, const Schema& schema, const Frame& frame)>;
+  void on_live(LiveObserver observer) { on_live_ = std::move(observer); }
+
   // The database has it; `whole`: it refused nothing of it.
   void stored(const Arrival& arrival, bool whole);
 
@@ -82,6 +89,7 @@ class Ingest {
   LabelCache labels_;
   Dedup dedup_;
   bool in_order_ = false;
+  LiveObserver on_live_;
   Frame frame_;  // reused: its memory is
 };
 

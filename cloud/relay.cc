@@ -14,7 +14,6 @@ namespace {
 
 constexpr std::size_t max_inbox_messages = 20'000;
 constexpr std::size_t max_inbox_bytes = 64U << 20;
-constexpr std::int64_t state_interval_ms = 10'000;
 // A node that was just born may have to learn the time before it can send: it need not wait for the
 // next turn. Many births share one answer.
 constexpr std::int64_t prompt_state_interval_ms = 1000;
@@ -165,10 +164,14 @@ void Relay::on_schema(std::string_view node, std::string_view hash, const Messag
 }
 
 void Relay::on_status(std::string_view node, const Message& message) {
-  if (message.payload.empty()) return fleet_.forget(node);
+  if (message.payload.empty()) {
+    fleet_.forget(node);
+    return tell_presence(node);
+  }
   const auto status = decode_status(message.payload);
   if (!status) return ignore("bad_status", message.topic, status.error().message);
   fleet_.on_status(node, *status);
+  tell_presence(node);
   if (status->online && !message.retained) {
     next_state_ms_ = std::min(next_state_ms_, state_sent_ms_ + prompt_state_interval_ms);
   }
@@ -274,27 +277,6 @@ void Relay::ignore(const char* reason, std::string_view topic, const std::string
                {{"reason", reason}, {"topic", topic}, {"detail", detail}, {"count", unlogged_}});
   unlogged_ = 0;
   next_log_ms_ = steady_ms() + log_interval_ms;
-}
-
-std::int64_t Relay::trusted_wall_ms() const {
-  using Trust = RelaySettings::ClockTrust;
-  const bool trusted = settings_.clock == Trust::yes ||
-                       (settings_.clock == Trust::automatic && wall_clock_synchronised());
-  return trusted ? clock_().wall_ms : 0;
-}
-
-void Relay::publish_state() {
-  RelayState state{.relay = settings_.name,
-                   .wall_ms = trusted_wall_ms(),
-                   .version = GODWIT_VERSION,
-                   .out_of_order_ok = out_of_order_ok(),
-                   .nodes = fleet_.nodes().size()};
-  if (state.out_of_order_ok) state.out_of_order_window_ms = traits_.out_of_order_window_ms;
-  // Not connected: it is published at the next connect.
-  static_cast<void>(
-      link_.publish(topics::relay, encode_relay_state(state), Qos::at_least_once, true));
-  state_sent_ms_ = steady_ms();
-  next_state_ms_ = state_sent_ms_ + state_interval_ms;
 }
 
 }  // namespace godwit

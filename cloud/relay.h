@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -37,6 +38,14 @@ class Relay {
   Relay(const Relay&) = delete;
   Relay& operator=(const Relay&) = delete;
   ~Relay() { link_.stop(0); }
+
+  // Before start(); called on the owner thread. on_live: Ingest::on_live. on_presence: a node's
+  // agent was born or died.
+  using PresenceObserver = std::function<void(std::string_view node, bool online)>;
+  void observe(Ingest::LiveObserver on_live, PresenceObserver on_presence) {
+    ingest_.on_live(std::move(on_live));
+    on_presence_ = std::move(on_presence);
+  }
 
   Status start();
   // One round: waits up to `max_wait_ms` for something to happen, and does all that is due.
@@ -73,6 +82,7 @@ class Relay {
   // Counts, and logs at most one line in ten seconds.
   void ignore(const char* reason, std::string_view topic, const std::string& detail);
   void publish_state();
+  void tell_presence(std::string_view node);
   void refresh_report();
   [[nodiscard]] std::int64_t trusted_wall_ms() const;
 
@@ -85,6 +95,7 @@ class Relay {
   WriteQueue queue_;
   Admission admission_;
   Fleet fleet_;
+  PresenceObserver on_presence_;
   RelayCounters counters_;
   DatabaseTraits traits_;          // as learned last
   bool traits_are_fresh_ = false;  // learned since the last request that failed

@@ -1,16 +1,19 @@
-// What the relay shows of itself: made once a second on the owner thread, read on the HTTP
-// server's.
+// What the relay shows of itself. /metrics: made once a second on the owner thread, read on the
+// HTTP server's. Its state message: for nodes and people at the broker.
 #include <mutex>
 #include <utility>
 
 #include "cloud/relay.h"
 #include "transport/clock.h"
+#include "transport/latest.h"
+#include "transport/topics.h"
 
 namespace godwit {
 namespace {
 
 constexpr std::int64_t report_interval_ms = 1000;
 constexpr std::int64_t database_patience_ms = 60'000;
+constexpr std::int64_t state_interval_ms = 10'000;
 
 }  // namespace
 
@@ -35,6 +38,33 @@ void Relay::refresh_report() {
 Relay::Report Relay::report() const {
   const std::lock_guard lock(report_mutex_);
   return report_;
+}
+
+std::int64_t Relay::trusted_wall_ms() const {
+  using Trust = RelaySettings::ClockTrust;
+  const bool trusted = settings_.clock == Trust::yes ||
+                       (settings_.clock == Trust::automatic && wall_clock_synchronised());
+  return trusted ? clock_().wall_ms : 0;
+}
+
+void Relay::publish_state() {
+  RelayState state{.relay = settings_.name,
+                   .wall_ms = trusted_wall_ms(),
+                   .version = GODWIT_VERSION,
+                   .out_of_order_ok = out_of_order_ok(),
+                   .nodes = fleet_.nodes().size()};
+  if (state.out_of_order_ok) state.out_of_order_window_ms = traits_.out_of_order_window_ms;
+  // Not connected: it is published at the next connect.
+  static_cast<void>(
+      link_.publish(topics::relay, encode_relay_state(state), Qos::at_least_once, true));
+  state_sent_ms_ = steady_ms();
+  next_state_ms_ = state_sent_ms_ + state_interval_ms;
+}
+
+void Relay::tell_presence(std::string_view node) {
+  if (!on_presence_) return;
+  const auto known = fleet_.nodes().find(node);
+  on_presence_(node, known != fleet_.nodes().end() && known->second.online);
 }
 
 }  // namespace godwit
