@@ -22,15 +22,6 @@ constexpr std::int64_t punctual_ms = 20;
 constexpr std::int64_t self_interval_ms = 10'000;
 constexpr std::int64_t farewell_ms = 2000;
 
-TickJournal open_journal(const AgentSettings& settings) {
-  if (settings.buffer_path.empty()) return {};
-  auto journal = TickJournal::open(settings.buffer_path + ".ticks");
-  if (journal) return std::move(*journal);
-  log::warning("buffer", "no tick journal; a kill loses up to flush_interval",
-               {{"reason", journal.error().message}});
-  return {};
-}
-
 // `truth` must outlive every buffer with these limits.
 BufferLimits witnessed(BufferLimits limits, TruthLog& truth) {
   if (!truth.on()) return limits;
@@ -71,7 +62,7 @@ Agent::Agent(AgentSettings settings, AgentParts parts)
       clock_(parts_.boot_id, parts_.clock, parts_.clock_synchronised),
       truth_(settings_.truth_log),
       keeper_(settings_.buffer_path, witnessed(settings_.buffer, truth_)),
-      gatherer_(parts_.boot_id, open_journal(settings_)),
+      gatherer_(parts_.boot_id),
       health_(settings_.health),
       inbox_(inbox_capacity) {
   recover();
@@ -220,6 +211,7 @@ void Agent::conclude(CollectorResult&& result, Batch& tick) {
 void Agent::take_self_readings(Batch& tick) {
   SelfState state;
   state.buffer = keeper_.stats();
+  state.durability = settings_.buffer.durability;
   state.buffer_in_memory = keeper_.trouble().has_value();
   state.gathered_ticks = gatherer_.gathered_ticks();
   state.lost_ticks = gatherer_.lost_ticks();

@@ -105,7 +105,6 @@ class Agent {
 
   std::uint64_t boots_of_ = 0;  // the stream whose boots clock_ knows
   std::int64_t flush_due_ms_ = 0;
-  std::int64_t sync_due_ms_ = 0;
   std::int64_t self_due_ms_ = 0;
   std::int64_t expire_due_ms_ = 0;
   std::int64_t show_due_ms_ = 0;

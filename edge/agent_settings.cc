@@ -54,12 +54,25 @@ std::vector<Setting> common_settings() {
        .fallback = "90d",
        .help = "Age at which readings are given up.",
        .min = 60 * second},
+      {.key = "buffer.durability",
+       .type = Type::choice,
+       .fallback = "balanced",
+       .help = "balanced: a kill costs at most one tick, a power cut buffer.sync_interval. strict: "
+               "neither more than one tick. spare-flash: both what is in RAM, and nothing is "
+               "written while all is delivered.",
+       .choices = {"balanced", "strict", "spare-flash"}},
       {.key = "buffer.sync_interval",
        .type = Type::duration,
        .fallback = "10s",
-       .help = "Readings that a power cut may cost at most; 0s syncs every commit.",
+       .help = "balanced: readings that a power cut may cost at most; 0s syncs every frame.",
        .min = 0,
        .max = 600 * second},
+      {.key = "buffer.grace",
+       .type = Type::duration,
+       .fallback = "60s",
+       .help = "spare-flash: how long readings may wait for delivery in RAM only.",
+       .min = 1 * second,
+       .max = day},
       {.key = "publish.latest",
        .type = Type::flag,
        .fallback = "false",
@@ -125,6 +138,13 @@ void add_collector_settings(const CollectorSpec& spec, std::vector<Setting>& tab
                    .max = 1000});
 }
 
+Durability durability_of(std::string_view choice) {
+  for (const auto known : {Durability::strict, Durability::spare_flash}) {
+    if (choice == durability_name(known)) return known;
+  }
+  return Durability::balanced;
+}
+
 // The period that `interval` gives to a collector whose own is not set.
 milliseconds inherited_interval(const CollectorSpec& spec, milliseconds interval) {
   return spec.defaults.interval == milliseconds(second)
@@ -187,7 +207,9 @@ Result<AgentSettings> load_agent_settings(const std::string& path, const Environ
   out.flush_interval_ms = settings->integer("flush_interval");
   out.buffer_path = settings->text("buffer.path");
   out.buffer.max_bytes = static_cast<std::uint64_t>(settings->integer("buffer.max_bytes"));
+  out.buffer.durability = durability_of(settings->text("buffer.durability"));
   out.buffer.sync_interval_ms = settings->integer("buffer.sync_interval");
+  out.buffer.grace_ms = settings->integer("buffer.grace");
   out.max_age_ms = settings->integer("buffer.max_age");
   auto way = finalise_way(*settings, out.node);
   if (!way) return way.error();

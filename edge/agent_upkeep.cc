@@ -19,15 +19,9 @@ constexpr int undated_patience_turns = 15;
 
 void Agent::recover() {
   learn_boots();
-  auto recovered = gatherer_.recover(buffer());
-  if (!recovered) {
-    // What is journalled is taken into RAM before the journal is used again.
-    replace_buffer(recovered.error(), now().boot_ms);
-    recovered = gatherer_.recover(buffer());
-  }
-  if (recovered && *recovered > 0) {
+  if (const std::uint64_t ticks = buffer().recovered_ticks(); ticks > 0) {
     log::info("buffer", "took back ticks of a process that did not end cleanly",
-              {{"ticks", *recovered}});
+              {{"ticks", ticks}});
   }
   if (const Status begun = keeper_.begin_stream(); !begun) {
     replace_buffer(begun.error(), now().boot_ms);
@@ -54,11 +48,7 @@ void Agent::learn_boots() {
 void Agent::keep_stored(std::int64_t now_ms) {
   if (keeper_.retry(now_ms)) buffer_changed();
   if (now_ms >= flush_due_ms_) flush(now_ms);
-  if (now_ms >= sync_due_ms_) {
-    sync_due_ms_ = now_ms + std::max<std::int64_t>(settings_.buffer.sync_interval_ms, 1000);
-    const bool flush_is_later = settings_.flush_interval_ms > settings_.buffer.sync_interval_ms;
-    if (flush_is_later) (void)gatherer_.sync();
-  }
+  if (const Status tended = buffer().tend(now_ms); !tended) replace_buffer(tended.error(), now_ms);
   if (now_ms >= show_due_ms_) show(now_ms);
   if (now_ms >= expire_due_ms_) expire(now_ms);
 }

@@ -13,7 +13,7 @@ namespace {
 constexpr std::int64_t format_version = 2;
 constexpr std::int64_t application_id = 0x676f6477;  // "godw"
 constexpr std::uint64_t check_whole_file_below = 32U << 20;
-constexpr std::uint64_t max_unwritten_rows = 256;
+constexpr std::uint64_t max_unwritten_rows = 64;
 constexpr std::string_view dropped_prefix = "dropped:";  // of keys in `state`
 constexpr std::string_view dropped_samples_prefix = "dropped_samples:";
 constexpr std::string_view dead_prefix = "dead:";
@@ -23,7 +23,9 @@ CREATE TABLE state(key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE frames(last_seq INTEGER PRIMARY KEY, first_seq INTEGER NOT NULL,
   boot INTEGER NOT NULL, first_boot_ms INTEGER NOT NULL, last_boot_ms INTEGER NOT NULL,
   schema INTEGER NOT NULL, ticks INTEGER NOT NULL, bytes BLOB NOT NULL,
-  level INTEGER NOT NULL DEFAULT 0, sum INTEGER GENERATED ALWAYS AS (crc32(bytes)) STORED);
+  level INTEGER NOT NULL DEFAULT 0, size INTEGER NOT NULL DEFAULT 0,
+  sum INTEGER GENERATED ALWAYS AS (crc32(bytes)) STORED);
+CREATE INDEX row_sums ON frames(level, ticks, size);
 CREATE TABLE boots(id INTEGER PRIMARY KEY, boot_id TEXT NOT NULL UNIQUE, offset_ms INTEGER,
   quality INTEGER NOT NULL);
 CREATE TABLE schemas(id INTEGER PRIMARY KEY, parent INTEGER, message BLOB NOT NULL);
@@ -31,10 +33,12 @@ CREATE TABLE dead(last_seq INTEGER PRIMARY KEY, reason TEXT NOT NULL, schema INT
   ticks INTEGER NOT NULL, bytes BLOB NOT NULL);
 )";
 
-// Format 1 had neither levels nor sums; its rows stay without a sum.
+// Format 1 had no levels, sizes and sums; its rows stay without a sum.
 constexpr const char* upgrade_1 =
     "BEGIN; ALTER TABLE frames ADD COLUMN level INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE frames ADD COLUMN size INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE frames ADD COLUMN sum INTEGER;"
+    "UPDATE frames SET size = length(bytes); CREATE INDEX row_sums ON frames(level, ticks, size);"
     "PRAGMA user_version=2; COMMIT";
 
 // Of the WAL, before it is moved into the file. The file's own bound leaves room for twice that.
@@ -56,6 +60,7 @@ Result<Buffer> Buffer::open(const std::string& path, const BufferLimits& limits)
   if (!db) return db.error().with_prefix(path);
   auto buffer = prepare(std::move(*db), path, limits, false);
   if (!buffer) return buffer.error().with_prefix(path);
+  if (Status s = buffer->recover(); !s) return s.error().with_prefix(path);
   return buffer;
 }
 
@@ -75,6 +80,15 @@ Result<Buffer> Buffer::open_read_only(const std::string& path) {
     return Error{ErrorCode::invalid, concat(path, ": no buffer of this version of godwit-agent")};
   }
   if (Status status = buffer.load(); !status) return status.error().with_prefix(path);
+  if (auto found = BufferFront::read_journal(journal_path(path))) {
+    buffer.released_ = std::max(buffer.released_, found->released[buffer.epoch_]);
+    for (const auto& [stream, row] : found->rows) {
+      if (stream == buffer.epoch_ && row.last_seq > buffer.last_seq_) buffer.front_.append(row);
+    }
+    if (!buffer.front_.rows().empty()) {
+      buffer.last_seq_ = buffer.front_.rows().back().frame.last_seq;
+    }
+  }
   return buffer;
 }
 
@@ -82,7 +96,7 @@ Result<Buffer> Buffer::prepare(Sqlite db, std::string path, const BufferLimits& 
                                bool in_memory) {
   Buffer buffer(std::move(db), std::move(path), limits, in_memory);
   Status status = buffer.db_.execute(
-      concat("PRAGMA page_size=4096; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
+      concat("PRAGMA page_size=4096; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
              "PRAGMA cache_size=-256; PRAGMA temp_store=MEMORY; PRAGMA wal_autocheckpoint=",
              wal_pages(limits), "; PRAGMA journal_size_limit=", wal_pages(limits) * 8192));
   if (!status) return status.error();
@@ -138,6 +152,7 @@ Status Buffer::load() {
     const std::uint64_t value = state->number(1);
     if (key == "epoch") epoch_ = value;
     if (key == "last_seq") last_seq_ = value;
+    if (key == "reserved") reserved_ = value;
     if (key == "released") released_ = deleted_ = value;
     if (key.starts_with(dropped_prefix)) {
       stats_.lost[std::string(key.substr(dropped_prefix.size()))].ticks = value;
@@ -151,11 +166,11 @@ Status Buffer::load() {
     }
   }
   if (epoch_ == 0) return Error{ErrorCode::corrupt, "has no stream id"};
+  // Out of the index alone: a file of many rows is opened as fast as one of few.
   auto rows = db_.prepare(
-      "SELECT level, count(*), total(ticks), total(length(bytes)), max(last_seq) FROM frames "
-      "WHERE last_seq > ? GROUP BY level");
+      "SELECT level, count(*), total(ticks), total(size), max(last_seq) FROM frames INDEXED BY "
+      "row_sums GROUP BY level");
   if (!rows) return rows.error();
-  rows->bind(released_);
   for (;;) {
     const auto more = rows->step();
     if (!more) return more.error();
@@ -197,18 +212,6 @@ void Buffer::forget(std::size_t level, const RowSums& sums) {
   }
 }
 
-// NORMAL leaves a commit in the page cache, FULL syncs the WAL and with it all earlier commits.
-Status Buffer::choose_sync(std::int64_t boot_ms) {
-  const bool due = !synced_boot_ms_ || boot_ms < *synced_boot_ms_ ||
-                   boot_ms - *synced_boot_ms_ >= limits_.sync_interval_ms - 500;
-  if (due != full_sync_) {
-    Status status = db_.execute(due ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL");
-    if (!status) return status;
-    full_sync_ = due;
-  }
-  return {};
-}
-
 Status Buffer::delete_released() {
   if (deleted_ == released_) return {};
   auto statement = db_.prepare("DELETE FROM frames WHERE last_seq <= ?");
@@ -216,44 +219,14 @@ Status Buffer::delete_released() {
   return statement->bind(released_).run();
 }
 
-Status Buffer::append(const StoredFrame& row) {
-  assert(row.first_seq > last_seq_ && row.last_seq >= row.first_seq);
-  if (Status status = choose_sync(row.last_boot_ms); !status) return status;
-  const BufferStats stats_before = stats_;
-  const auto searched_before = searched_;
-  if (Status status = append_in_transaction(row); !status) {
-    stats_ = stats_before;
-    searched_ = searched_before;
-    return status;
-  }
-  deleted_ = released_;
-  unwritten_rows_ = 0;
-  last_seq_ = row.last_seq;
-  if (full_sync_) synced_boot_ms_ = row.last_boot_ms;
-  return {};
-}
-
-Status Buffer::append_in_transaction(const StoredFrame& row) {
-  SqliteTransaction transaction(db_);
-  if (Status status = transaction.begin(); !status) return status;
-  if (Status status = delete_released(); !status) return status;
-  if (Status status = make_room(row.bytes.size()); !status) return status;
-  const auto boot = boot_key(row.boot_id);
-  if (!boot) return boot.error();
-  if (Status status = insert_row(row, *boot); !status) return status;
-  if (Status status = transaction.commit(); !status) return status;
-  boot_keys_[row.boot_id] = *boot;
-  return {};
-}
-
 Status Buffer::insert_row(const StoredFrame& row, std::int64_t boot) {
   auto insert = db_.prepare(
       "INSERT INTO frames(last_seq, first_seq, boot, first_boot_ms, last_boot_ms, schema, ticks, "
-      "bytes, level) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)");
+      "bytes, level, size) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
   if (!insert) return insert.error();
   insert->bind(row.last_seq).bind(row.first_seq).bind(boot).bind(row.first_boot_ms);
   insert->bind(row.last_boot_ms).bind(row.schema).bind(row.ticks).bind_blob(row.bytes);
-  insert->bind(static_cast<std::uint64_t>(row.level));
+  insert->bind(static_cast<std::uint64_t>(row.level)).bind(row.bytes.size());
   if (Status status = insert->run(); !status) return status;
   add(row.level, {1, row.ticks, row.bytes.size()});
   return {};
@@ -261,6 +234,7 @@ Status Buffer::insert_row(const StoredFrame& row, std::int64_t boot) {
 
 Status Buffer::release(std::uint64_t seq) {
   if (seq <= released_) return {};
+  (void)front_.release(seq);
   const auto gone = sums("last_seq > ? AND last_seq <= ?", released_, seq);
   if (!gone) return gone.error();
   released_ = std::min(seq, last_seq_);
@@ -268,23 +242,32 @@ Status Buffer::release(std::uint64_t seq) {
     unwritten_rows_ += (*gone)[level].rows;
     forget(level, (*gone)[level]);
   }
-  if (unwritten_rows_ < max_unwritten_rows) return {};
-  return flush();
+  // A file that nothing waits in is emptied at once: no further row may ever come to it.
+  const bool is_due = unwritten_rows_ >= max_unwritten_rows || stats_.rows == 0;
+  return unwritten_rows_ > 0 && is_due ? delete_lasting() : Status{};
 }
 
-Status Buffer::flush() {
-  if (Status status = db_.execute("PRAGMA synchronous=FULL"); !status) return status;
-  full_sync_ = true;
+Status Buffer::delete_lasting() {
   SqliteTransaction transaction(db_);
   if (Status status = transaction.begin(); !status) return status;
   if (Status status = delete_released(); !status) return status;
   // With its rows gone nothing else in the file remembers where the stream is.
-  if (Status status = set_state("last_seq", last_seq_); !status) return status;
+  if (Status status = set_state("last_seq", filed_seq()); !status) return status;
   if (Status status = set_state("released", released_); !status) return status;
   if (Status status = transaction.commit(); !status) return status;
   deleted_ = released_;
   unwritten_rows_ = 0;
   return {};
+}
+
+Status Buffer::flush() {
+  if (Status s = spill(); !s) return s;
+  if (limits_.durability == Durability::spare_flash) {
+    // This process used none of what it reserved beyond here.
+    if (Status s = set_state("reserved", last_seq_); !s) return s;
+    reserved_ = last_seq_;
+  }
+  return delete_lasting();
 }
 
 }  // namespace godwit

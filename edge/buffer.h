@@ -11,21 +11,36 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "edge/buffer_front.h"
 #include "edge/losses.h"
 #include "edge/sqlite.h"
+#include "edge/stored_frame.h"
 #include "transport/frame.h"
 #include "transport/result.h"
 #include "transport/schema.h"
 
 namespace godwit {
 
+// What a kill and a power cut may cost (BUFFER.md, "Promises").
+enum class Durability : std::uint8_t {
+  balanced,     // a kill the tick being taken, a power cut the last sync_interval
+  strict,       // neither more than the tick being taken
+  spare_flash,  // both what is in RAM; nothing is written while rows are delivered in time
+};
+
+// As in the settings.
+std::string_view durability_name(Durability durability);
+
 struct BufferLimits {
-  std::uint64_t max_bytes = 512U << 20;    // of the file and its WAL
-  std::int64_t sync_interval_ms = 10'000;  // 0: every commit is synced to the disk
+  std::uint64_t max_bytes = 512U << 20;  // of the file and its WAL
+  Durability durability = Durability::balanced;
+  std::int64_t sync_interval_ms = 10'000;  // balanced
+  std::int64_t grace_ms = 60'000;          // spare_flash: for how long a row may stay in RAM only
   LossWitness on_loss{};                   // may be empty; then no row is decoded for it
 };
 
@@ -34,25 +49,6 @@ struct SeqRange {
   std::uint64_t last = 0;
 };
 
-struct StoredFrame {
-  std::uint64_t first_seq = 0;
-  std::uint64_t last_seq = 0;
-  std::string boot_id;
-  std::int64_t first_boot_ms = 0;
-  std::int64_t last_boot_ms = 0;
-  SchemaId schema = 0;
-  std::uint64_t ticks = 0;
-  std::size_t level = 0;  // see below
-  std::string bytes;
-};
-
-// What was done to a row when room was needed. 0: as stored. 1: merged with its neighbours. From 2
-// on: thinned to about every 2nd, 4th, ... 64th tick.
-inline constexpr std::size_t max_row_level = 7;
-constexpr std::uint64_t keep_every(std::size_t level) {
-  return level < 2 ? 1 : std::uint64_t{1} << (level - 1);
-}
-
 // What is known of the wall clock of one boot (see boot_clock.h).
 struct BootRecord {
   std::string boot_id;
@@ -60,15 +56,10 @@ struct BootRecord {
   int quality = 0;                        // BootClock::Quality
 };
 
-struct RowSums {
-  std::uint64_t rows = 0;
-  std::uint64_t ticks = 0;
-  std::uint64_t bytes = 0;  // of the frames
-};
-
 struct BufferStats : RowSums {
   std::array<RowSums, max_row_level + 1> levels{};  // the same, by level
   std::uint64_t file_bytes = 0;                     // pages in use
+  std::uint64_t syncs = 0;                          // waits for the disk, of this process
   std::uint64_t dead_ticks = 0;  // refused for good; the last ones lie in the dead-letter table
   std::map<std::string, LossCount> lost;  // by reason of losses.h, since the file was born
   std::map<std::string, std::uint64_t> dead_by_reason;
@@ -76,6 +67,9 @@ struct BufferStats : RowSums {
   // Ticks, as a frame declares them to the relay: "rejected" stands for what relays refused.
   [[nodiscard]] std::map<std::string, std::uint64_t> lost_by_reason() const;
 };
+
+// Where the tick journal of the buffer at `path` lies.
+inline std::string journal_path(const std::string& path) { return path + ".ticks"; }
 
 class Buffer {
  public:
@@ -101,19 +95,33 @@ class Buffer {
   // Goes on with another's stream and boots. Only while nothing was stored here.
   Status follow(Buffer& other);
 
-  // Stores a row in one commit, together with everything released since the last one. Near the
-  // bound some old rows are merged, thinned or dropped in the same commit: a little with each
-  // append, counted as "thinned" and "full". On failure nothing changed.
+  // Makes ticks that will be part of the next row as safe as the durability says. Replaces what was
+  // held since the last append(), but for ticks up to settled_seq(), which are not to be handed in
+  // again.
+  Status hold(const StoredFrame& ticks);
+  [[nodiscard]] std::uint64_t settled_seq() const { return front_.settled_seq(); }
+  // Adds a row, to RAM at first; as safe as ticks that are held. On failure nothing changed.
   // `row.first_seq` must be above last_seq() (assert).
   Status append(const StoredFrame& row);
+  // What is due by time: a sync, or moving rows to the file. Call it at least once a second.
+  Status tend(std::int64_t boot_ms);
+  // Moves the rows in RAM to the file, merged into few, in one synced commit, together with
+  // everything released since the last one. Near the bound some old rows are merged, thinned or
+  // dropped in the same commit: a little with each row, counted as "thinned" and "full".
+  Status spill();
+  // The rows that are not in the file; they are forgotten here, as if they had never been stored.
+  // For a buffer that takes over.
+  std::vector<StoredFrame> take_unspilled();
+  // Ticks that open() found in the journal of a process that did not end cleanly.
+  [[nodiscard]] std::uint64_t recovered_ticks() const { return recovered_ticks_; }
 
   // Waiting rows with last_seq > `after`, oldest first: at least one if there is any, then more
   // while bytes and ticks together stay within the bounds.
   Result<std::vector<StoredFrame>> peek(std::uint64_t after, std::uint64_t max_bytes,
                                         std::uint64_t max_ticks);
 
-  // Everything up to `seq` is delivered. Cheap: the rows leave the file with the next commit; a
-  // crash before it means that they are sent once more.
+  // Everything up to `seq` is delivered. Cheap: rows leave the file with a later commit; a crash
+  // before it means that they are sent once more.
   Status release(std::uint64_t seq);
   // Rows within these ranges are delivered although older ones wait. One commit, not synced: a
   // power cut may bring them back.
@@ -135,12 +143,12 @@ class Buffer {
   // The same for a whole row: the seqs of its frame, or all that a row which does not read may
   // hold.
   void tell_row_lost(const StoredFrame& row, std::string_view reason) const;
-  // Oldest waiting row without its bytes.
+  // Oldest waiting row; not always with its bytes.
   Result<std::optional<StoredFrame>> oldest();
   Result<std::optional<StoredFrame>> oldest_not_pinned();
   // Newest waiting row with its bytes.
   Result<std::optional<StoredFrame>> newest();
-  // Makes releases lasting, syncs, and moves the WAL into the file. For a clean end.
+  // Everything into the file and on the disk, releases made lasting. For a clean end.
   Status flush();
 
   // Schema messages, kept while a row or a kept schema's chain refers to them.
@@ -161,7 +169,7 @@ class Buffer {
   Result<std::vector<BootRecord>> boots();
 
   // No row waits.
-  [[nodiscard]] bool empty() const { return stats_.rows == 0; }
+  [[nodiscard]] bool empty() const { return stats_.rows + front_.sums().rows == 0; }
   [[nodiscard]] BufferStats stats();
 
  private:
@@ -183,7 +191,18 @@ class Buffer {
   Status load();
   Status delete_released();
   static StoredFrame read_row(const SqliteStatement& row);
-  Status append_in_transaction(const StoredFrame& row);
+  Status recover();
+  Status retry_journal();
+  Result<std::uint64_t> take_journalled(JournalContent&& found);
+  Status reserve_seqs();
+  Status spill_in_transaction();
+  Result<std::vector<StoredFrame>> merge_front();
+  Status delete_lasting();
+  [[nodiscard]] std::uint64_t front_limit() const;
+  // The seq behind which the rows in RAM begin.
+  [[nodiscard]] std::uint64_t filed_seq() const;
+  std::set<SchemaId> schemas_in_ram(std::optional<SchemaId> kept);
+  Status store_schema(SchemaId id, std::optional<SchemaId> parent, std::string_view message);
   Status insert_row(const StoredFrame& row, std::int64_t boot);
   [[nodiscard]] std::uint64_t page_limit() const;
   Status make_room(std::uint64_t bytes);
@@ -193,9 +212,9 @@ class Buffer {
   bool join(Run& run, const StoredFrame& row, std::size_t max_values);
   Status thin(Frame& frame);
   std::vector<bool> lasting_series(SchemaId id);
+  Result<std::optional<StoredFrame>> oldest_in_file();  // that is not pinned
   Result<bool> drop_row(std::string_view reason);
   [[nodiscard]] bool is_pinned(const StoredFrame& row) const;
-  Status choose_sync(std::int64_t boot_ms);
   Result<std::int64_t> boot_key(const std::string& boot_id);
   Status tell_rows_lost(std::uint64_t first, std::uint64_t last, std::string_view reason);
   Status add_to_state(std::string_view prefix, std::string_view reason, std::uint64_t ticks);
@@ -219,10 +238,16 @@ class Buffer {
   std::uint64_t pinned_last_ = 0;
   // Up to these seqs no row of the level is left, unless it was copied from another buffer.
   std::array<std::uint64_t, max_row_level + 1> searched_{};
-  std::optional<std::int64_t> synced_boot_ms_;  // tick time of the last synced commit
-  bool full_sync_ = false;
-  std::map<std::string, std::int64_t> boot_keys_;
-  BufferStats stats_;
+  BufferFront front_;                // rows behind those of the file
+  std::int64_t synced_boot_ms_ = 0;  // when the journal was synced last
+  std::uint64_t reserved_ = 0;       // see reserve_seqs()
+  std::uint64_t recovered_ticks_ = 0;
+  std::int64_t journal_tried_boot_ms_ = 0;  // while there is none
+  std::uint64_t opened_seq_ = 0;            // last_seq_ as it was found
+  std::uint64_t own_seq_ = 0;               // the first of this process, 0 for none yet
+  // spare_flash: schemas that only rows in RAM need.
+  std::map<SchemaId, StoredSchema> ram_schemas_;
+  BufferStats stats_;  // of the file
 };
 
 }  // namespace godwit

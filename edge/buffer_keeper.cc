@@ -38,18 +38,11 @@ Status copy_schemas(Buffer& from, Buffer& to, SchemaId id) {
 Status copy_row(Buffer& from, Buffer& to, StoredFrame row) {
   if (Status s = copy_schemas(from, to, row.schema); !s) return s;
   if (from.epoch() == to.epoch() && row.first_seq > to.last_seq()) return to.append(row);
-  Frame frame;
-  if (!decode_frame(row.bytes, frame) || frame.ticks() == 0) {
+  if (!renumber_row(row, to.epoch(), to.last_seq())) {
     // Could not be sent either.
     from.tell_row_lost(row, "unreadable");
     return to.count_dropped(row.ticks, "unreadable");
   }
-  frame.stream = to.epoch();
-  std::uint64_t seq = to.last_seq();
-  for (auto& tick_seq : frame.seqs) tick_seq = ++seq;
-  row.first_seq = frame.first_seq();
-  row.last_seq = frame.last_seq();
-  row.bytes = encode_frame(frame);
   return to.append(row);
 }
 
@@ -165,7 +158,11 @@ void BufferKeeper::replace(const Error& error, std::int64_t now_ms) {
   put_off(now_ms);
   if (buffer_.in_memory()) return renew_memory(error);
   Buffer memory = open_buffer("", limits_).buffer;
+  const std::uint64_t last_seq = buffer_.last_seq();
+  auto unspilled = buffer_.take_unspilled();
   if (stream_begun_) (void)memory.follow(buffer_);
+  for (auto& row : unspilled) (void)copy_row(buffer_, memory, std::move(row));
+  if (stream_begun_) memory.skip_to(last_seq);
   readable_ = std::exchange(buffer_, std::move(memory));
   trouble_ = error;
   works_again_ = error.code == ErrorCode::corrupt && reopen(error);

@@ -80,6 +80,7 @@ Status Buffer::add_to_state(std::string_view prefix, std::string_view reason, st
 }
 
 Status Buffer::reject(std::uint64_t first, std::uint64_t last, std::string_view reason) {
+  if (Status status = spill(); !status) return status;
   SqliteTransaction transaction(db_);
   if (Status status = transaction.begin(); !status) return status;
   const auto gone = sums("last_seq >= ? AND last_seq <= ?", first, last);
@@ -103,7 +104,7 @@ Status Buffer::reject(std::uint64_t first, std::uint64_t last, std::string_view 
   std::uint64_t ticks = 0;
   for (const auto& level : *gone) ticks += level.ticks;
   if (Status status = add_to_state(dead_prefix, reason, ticks); !status) return status;
-  if (Status status = set_state("last_seq", last_seq_); !status) return status;
+  if (Status status = set_state("last_seq", filed_seq()); !status) return status;
   if (Status status = transaction.commit(); !status) return status;
   stats_.dead_ticks += ticks;
   stats_.dead_by_reason[std::string(reason)] += ticks;
@@ -121,7 +122,7 @@ bool Buffer::is_pinned(const StoredFrame& row) const {
   return row.last_seq >= pinned_first_ && row.first_seq <= pinned_last_;
 }
 
-Result<std::optional<StoredFrame>> Buffer::oldest_not_pinned() {
+Result<std::optional<StoredFrame>> Buffer::oldest_in_file() {
   auto select = db_.prepare(concat("SELECT ", row_columns,
                                    " FROM frames f JOIN boots b ON b.id = f.boot "
                                    "WHERE f.last_seq > ? ORDER BY f.last_seq"));
@@ -136,9 +137,18 @@ Result<std::optional<StoredFrame>> Buffer::oldest_not_pinned() {
   }
 }
 
+Result<std::optional<StoredFrame>> Buffer::oldest_not_pinned() {
+  auto in_file = oldest_in_file();
+  if (!in_file || *in_file) return in_file;
+  for (const auto& [row, place] : front_.rows()) {
+    if (!is_pinned(row)) return std::optional(row);
+  }
+  return std::optional<StoredFrame>{};
+}
+
 // Within a transaction. false: every row is pinned.
 Result<bool> Buffer::drop_row(std::string_view reason) {
-  const auto head = oldest_not_pinned();
+  const auto head = oldest_in_file();
   if (!head) return head.error();
   if (!*head) return false;
   const StoredFrame& row = **head;
@@ -157,13 +167,18 @@ Result<bool> Buffer::drop_row(std::string_view reason) {
 }
 
 Status Buffer::drop_oldest(std::string_view reason) {
+  const auto in_file = oldest_in_file();
+  if (!in_file) return in_file.error();
+  if (!*in_file) {
+    if (Status s = spill(); !s) return s;
+  }
   const BufferStats before = stats_;
   Status status = [&]() -> Status {
     SqliteTransaction transaction(db_);
     if (Status s = transaction.begin(); !s) return s;
     const auto dropped = drop_row(reason);
     if (!dropped) return dropped.error();
-    if (Status s = set_state("last_seq", last_seq_); !s) return s;
+    if (Status s = set_state("last_seq", filed_seq()); !s) return s;
     return transaction.commit();
   }();
   if (!status) stats_ = before;

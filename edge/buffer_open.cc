@@ -51,7 +51,7 @@ File open_file(const std::string& path, const BufferLimits& limits) {
 
 void remove_database(const std::string& path) {
   std::error_code ignored;
-  for (const char* end : {"", "-wal", "-shm"}) fs::remove(path + end, ignored);
+  for (const char* end : {"", "-wal", "-shm", ".ticks"}) fs::remove(path + end, ignored);
 }
 
 std::uint64_t bytes_of(const std::string& path) {
@@ -144,6 +144,8 @@ Status heal(const std::string& path, const BufferLimits& limits, const OpenHints
   }
   std::error_code error;
   fs::rename(made, path, error);
+  std::error_code ignored;
+  fs::remove(journal_path(made), ignored);
   if (error) return Error{ErrorCode::io, concat(made, ": cannot be renamed: ", error.message())};
   tell(*saved, damage.message);
   return {};

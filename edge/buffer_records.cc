@@ -1,9 +1,10 @@
-// What Buffer reads and keeps beside the changes of its queue: rows, sums, schemas, boots, state.
+// What Buffer reads and keeps beside the changes of its queue: rows, sums, boots, state.
 #include <algorithm>
 #include <cassert>
 #include <utility>
 
 #include "edge/buffer.h"
+#include "edge/sqlite_usage.h"
 #include "transport/text.h"
 
 namespace godwit {
@@ -23,25 +24,34 @@ StoredFrame Buffer::read_row(const SqliteStatement& row) {
 
 Result<std::vector<StoredFrame>> Buffer::peek(std::uint64_t after, std::uint64_t max_bytes,
                                               std::uint64_t max_ticks) {
+  std::vector<StoredFrame> rows;
+  std::uint64_t bytes = 0;
+  std::uint64_t ticks = 0;
+  const auto has_room_for = [&](const StoredFrame& row) {
+    bytes += row.bytes.size();
+    ticks += row.ticks;
+    return rows.empty() || (bytes <= max_bytes && ticks <= max_ticks);
+  };
   auto select = db_.prepare(concat("SELECT ", row_columns, ", ", sound_bytes,
                                    " FROM frames f JOIN boots b ON b.id = f.boot "
                                    "WHERE f.last_seq > ? ORDER BY f.last_seq"));
   if (!select) return select.error();
   select->bind(std::max(after, released_));
-  std::vector<StoredFrame> rows;
-  std::uint64_t bytes = 0;
-  std::uint64_t ticks = 0;
   for (;;) {
     const auto more = select->step();
     if (!more) return more.error();
-    if (!*more) return rows;
+    if (!*more) break;
     StoredFrame row = read_row(*select);
     row.bytes = select->bytes(row_bytes_column);
-    bytes += row.bytes.size();
-    ticks += row.ticks;
-    if (!rows.empty() && (bytes > max_bytes || ticks > max_ticks)) return rows;
+    if (!has_room_for(row)) return rows;
     rows.push_back(std::move(row));
   }
+  for (const auto& [row, place] : front_.rows()) {
+    if (row.last_seq <= after) continue;
+    if (!has_room_for(row)) return rows;
+    rows.push_back(row);
+  }
+  return rows;
 }
 
 Result<std::optional<StoredFrame>> Buffer::oldest() {
@@ -51,11 +61,13 @@ Result<std::optional<StoredFrame>> Buffer::oldest() {
   if (!select) return select.error();
   const auto row = select->bind(released_).step();
   if (!row) return row.error();
-  if (!*row) return std::optional<StoredFrame>{};
-  return std::optional(read_row(*select));
+  if (*row) return std::optional(read_row(*select));
+  if (front_.rows().empty()) return std::optional<StoredFrame>{};
+  return std::optional(front_.rows().front().frame);
 }
 
 Result<std::optional<StoredFrame>> Buffer::newest() {
+  if (!front_.rows().empty()) return std::optional(front_.rows().back().frame);
   auto select = db_.prepare(concat("SELECT ", row_columns,
                                    ", f.bytes FROM frames f JOIN boots b ON b.id = f.boot "
                                    "WHERE f.last_seq > ? ORDER BY f.last_seq DESC LIMIT 1"));
@@ -70,9 +82,9 @@ Result<std::optional<StoredFrame>> Buffer::newest() {
 
 Result<Buffer::Levels> Buffer::sums(std::string_view where, std::uint64_t first,
                                     std::uint64_t last) {
-  auto select = db_.prepare(
-      concat("SELECT level, count(*), total(ticks), total(length(bytes)) FROM frames WHERE ", where,
-             " GROUP BY level"));
+  auto select =
+      db_.prepare(concat("SELECT level, count(*), total(ticks), total(size) FROM frames WHERE ",
+                         where, " GROUP BY level"));
   if (!select) return select.error();
   select->bind(first).bind(last);
   Levels found{};
@@ -111,6 +123,7 @@ Status Buffer::release_ranges(const std::vector<SeqRange>& ranges) {
     // A row that was merged across the end of a range holds ticks that nobody has yet.
     constexpr std::string_view within = "first_seq >= ? AND last_seq <= ?";
     const std::uint64_t from = std::max(first, released_ + 1);
+    front_.release_within(from, last);
     const auto found = sums(within, from, last);
     if (!found) return found.error();
     gone.push_back(*found);
@@ -118,7 +131,7 @@ Status Buffer::release_ranges(const std::vector<SeqRange>& ranges) {
     if (!erase) return erase.error();
     if (Status status = erase->bind(from).bind(last).run(); !status) return status;
   }
-  if (Status status = set_state("last_seq", last_seq_); !status) return status;
+  if (Status status = set_state("last_seq", filed_seq()); !status) return status;
   if (Status status = transaction.commit(); !status) return status;
   for (const Levels& levels : gone) {
     for (std::size_t level = 0; level < levels.size(); ++level) forget(level, levels[level]);
@@ -126,76 +139,12 @@ Status Buffer::release_ranges(const std::vector<SeqRange>& ranges) {
   return {};
 }
 
-Status Buffer::put_schema(SchemaId id, std::optional<SchemaId> parent, std::string_view message) {
-  auto insert = db_.prepare("INSERT OR IGNORE INTO schemas(id, parent, message) VALUES(?, ?, ?)");
-  if (!insert) return insert.error();
-  insert->bind(id);
-  if (parent) {
-    insert->bind(*parent);
-  } else {
-    insert->bind_null();
-  }
-  return insert->bind_blob(message).run();
-}
-
-Result<std::optional<Buffer::StoredSchema>> Buffer::schema(SchemaId id) {
-  auto select = db_.prepare("SELECT parent, message FROM schemas WHERE id = ?");
-  if (!select) return select.error();
-  const auto row = select->bind(id).step();
-  if (!row) return row.error();
-  if (!*row) return std::optional<StoredSchema>{};
-  StoredSchema found;
-  if (!select->is_null(0)) found.parent = select->number(0);
-  found.message = select->bytes(1);
-  return std::optional(std::move(found));
-}
-
-Result<bool> Buffer::has_schema(SchemaId id) {
-  std::optional<SchemaId> at = id;
-  for (std::size_t depth = 0; at && depth < max_schema_depth; ++depth) {
-    const auto found = schema(*at);
-    if (!found) return found.error();
-    if (!found->has_value()) return false;
-    const auto part = decode_schema((*found)->message);
-    if (!part || part->id != *at) return false;
-    at = part->parent;
-  }
-  return !at;
-}
-
-bool Buffer::extends(SchemaId child, SchemaId ancestor) {
-  for (std::size_t depth = 0; depth < max_schema_depth && child != ancestor; ++depth) {
-    const auto found = schema(child);
-    if (!found || !found->has_value() || !(*found)->parent) return false;
-    child = *(*found)->parent;
-  }
-  return child == ancestor;
-}
-
-Result<std::vector<SchemaId>> Buffer::drop_unused_schemas(std::optional<SchemaId> kept) {
-  auto erase = db_.prepare(
-      "WITH RECURSIVE needed(id) AS (SELECT schema FROM frames WHERE last_seq > ?1 "
-      "UNION SELECT ?2 UNION SELECT s.parent FROM schemas s JOIN needed n ON s.id = n.id "
-      "WHERE s.parent IS NOT NULL) "
-      "DELETE FROM schemas WHERE id NOT IN (SELECT id FROM needed WHERE id IS NOT NULL) "
-      "RETURNING id");
-  if (!erase) return erase.error();
-  erase->bind(released_);
-  if (kept) {
-    erase->bind(*kept);
-  } else {
-    erase->bind_null();
-  }
-  std::vector<SchemaId> gone;
-  for (;;) {
-    const auto more = erase->step();
-    if (!more) return more.error();
-    if (!*more) return gone;
-    gone.push_back(erase->number(0));
-  }
-}
-
 Status Buffer::put_boot(const BootRecord& boot) {
+  // Only the file says which boots are needed.
+  const auto& rows = front_.rows();
+  if (!rows.empty() && rows.front().frame.boot_id != boot.boot_id) {
+    if (Status s = spill(); !s) return s;
+  }
   auto upsert = db_.prepare(
       "INSERT INTO boots(boot_id, offset_ms, quality) VALUES(?, ?, ?) ON CONFLICT(boot_id) "
       "DO UPDATE SET offset_ms = excluded.offset_ms, quality = excluded.quality");
@@ -230,7 +179,6 @@ Result<std::vector<BootRecord>> Buffer::boots() {
 }
 
 Result<std::int64_t> Buffer::boot_key(const std::string& boot_id) {
-  if (const auto known = boot_keys_.find(boot_id); known != boot_keys_.end()) return known->second;
   auto insert = db_.prepare("INSERT OR IGNORE INTO boots(boot_id, quality) VALUES(?, 0)");
   if (!insert) return insert.error();
   if (Status status = insert->bind_text(boot_id).run(); !status) return status.error();
@@ -242,8 +190,17 @@ Result<std::int64_t> Buffer::boot_key(const std::string& boot_id) {
 }
 
 BufferStats Buffer::stats() {
-  if (const auto used = used_bytes()) stats_.file_bytes = *used;
-  return stats_;
+  BufferStats all = stats_;
+  if (const auto used = used_bytes()) all.file_bytes = *used;
+  all.syncs = sqlite_usage().syncs + front_.journal_syncs();
+  for (const auto& [row, place] : front_.rows()) {
+    for (RowSums* const to : {static_cast<RowSums*>(&all), &all.levels[row.level]}) {
+      to->rows += 1;
+      to->ticks += row.ticks;
+      to->bytes += row.bytes.size();
+    }
+  }
+  return all;
 }
 
 }  // namespace godwit

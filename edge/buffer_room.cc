@@ -6,7 +6,7 @@
 #include <optional>
 #include <utility>
 
-#include "edge/buffer.h"
+#include "edge/buffer_run.h"
 #include "transport/frame_merge.h"
 #include "transport/frame_thin.h"
 #include "transport/text.h"
@@ -19,32 +19,10 @@ constexpr int max_merges_per_append = 2;
 // With those that only move a large row to the next level.
 constexpr int max_steps_per_append = 32;
 constexpr int max_drops_per_append = 256;
-// Values of a merged row: as many ticks of 150 series as compress well and fit one page or two.
-constexpr std::size_t merged_values = 8192;
 // Fewer bytes of rows as stored are not worth a merge yet.
 constexpr std::uint64_t min_merge_bytes = 8192;
 
-void fill_row(StoredFrame& row, const Frame& frame) {
-  row.first_seq = frame.first_seq();
-  row.last_seq = frame.last_seq();
-  row.first_boot_ms = frame.times_ms.front();
-  row.last_boot_ms = frame.times_ms.back();
-  row.ticks = frame.ticks();
-  row.bytes = encode_frame(frame);
-}
-
 }  // namespace
-
-// Neighbours of one level, boot and schema chain, which can be one row.
-struct Buffer::Run {
-  Frame frame;
-  StoredFrame row;              // all of them as one; `bytes` are the first one's
-  std::uint64_t first_row = 0;  // its last_seq
-  std::uint64_t rows = 0;
-  std::uint64_t bytes = 0;
-  bool readable = true;
-  bool at_end = false;  // no row came behind
-};
 
 Status Buffer::make_room(std::uint64_t bytes) {
   const std::uint64_t soft_limit = page_limit() - page_limit() / 16;
@@ -184,6 +162,10 @@ Status Buffer::split(const StoredFrame& row) {
   if (Status s = decode_frame(row.bytes, front); !s) return s;
   assert(front.ticks() > 1);
   const Frame back = split_frame(front, front.ticks() / 2);
+  std::vector<StoredFrame> halves(2, row);
+  fill_row(halves[0], front);
+  fill_row(halves[1], back);
+  if (front_.replace(halves)) return {};
   const BufferStats before = stats_;
   Status status = [&]() -> Status {
     SqliteTransaction transaction(db_);
@@ -194,10 +176,8 @@ Status Buffer::split(const StoredFrame& row) {
     forget(row.level, {1, row.ticks, row.bytes.size()});
     const auto boot = boot_key(row.boot_id);
     if (!boot) return boot.error();
-    for (const Frame* const half : {&std::as_const(front), &back}) {
-      StoredFrame half_row = row;
-      fill_row(half_row, *half);
-      if (Status s = insert_row(half_row, *boot); !s) return s;
+    for (const auto& half : halves) {
+      if (Status s = insert_row(half, *boot); !s) return s;
     }
     return transaction.commit();
   }();

@@ -166,7 +166,7 @@ class Salvage {
 
   Status take_frames() {
     auto insert = to_.prepare(concat("INSERT OR IGNORE INTO frames(last_seq,", frame_columns,
-                                     ",level) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)"));
+                                     ",level,size) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"));
     if (!insert) return insert.error();
     // A file of the first agents has neither sums nor levels.
     const bool has_sums = from_.prepare("SELECT sum, level FROM frames").ok();
@@ -184,6 +184,7 @@ class Salvage {
           insert->reset();
           for (int column = 0; column < frame_bytes; ++column) insert->bind(row.integer(column));
           insert->bind_blob(row.bytes(frame_bytes)).bind(row.integer(frame_level));
+          insert->bind(row.bytes(frame_bytes).size());
           if (Status s = insert->run(); !s) return s;
           if (found_.rows % rows_per_commit != 0) return Status{};
           return to_.execute("COMMIT; BEGIN");

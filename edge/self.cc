@@ -75,6 +75,9 @@ void add_self_readings(const SelfState& state, Batch& out) {
   if (state.oldest_age_ms) {
     out.add("godwit_buffer_oldest_age_seconds", static_cast<double>(*state.oldest_age_ms) / 1000);
   }
+  out.add("godwit_buffer_syncs_total", number(state.buffer.syncs));
+  out.add("godwit_buffer_durability", {{"mode", std::string(durability_name(state.durability))}},
+          1);
   out.add("godwit_buffer_in_memory", state.buffer_in_memory ? 1 : 0);
   add_losses(state.buffer, out);
   if (state.lost_ticks > 0) {

@@ -18,6 +18,7 @@ namespace godwit {
 struct SelfState {
   BufferStats buffer;
   bool buffer_in_memory = false;
+  Durability durability = Durability::balanced;
   std::optional<std::int64_t> oldest_age_ms;
   std::uint64_t gathered_ticks = 0;  // not in a row yet
   std::uint64_t lost_ticks = 0;      // that no buffer took

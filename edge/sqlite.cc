@@ -5,6 +5,7 @@
 #include <sqlite3.h>
 
 #include "edge/crc32.h"
+#include "edge/sqlite_usage.h"
 #include "transport/text.h"
 
 namespace godwit {
@@ -114,6 +115,7 @@ std::string_view SqliteStatement::bytes(int column) const {
 }
 
 Result<Sqlite> Sqlite::open(const std::string& path, Mode mode) {
+  count_sqlite_usage();
   // One thread, a small fixed cost: no locks of SQLite's own, no shared state.
   const int flags =
       SQLITE_OPEN_NOMUTEX |

@@ -1,14 +1,14 @@
-// TickGatherer: turns the samples of one moment into a tick with a seq, writes it to the tick
-// journal, and gathers ticks into a frame that becomes one row of the buffer. Owner thread only.
+// TickGatherer: turns the samples of one moment into a tick with a seq, lets the buffer keep it
+// safe, and gathers ticks into a frame that becomes one row of the buffer. Owner thread only.
 #pragma once
 
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "edge/buffer.h"
-#include "edge/tick_journal.h"
 #include "transport/frame.h"
 #include "transport/metric.h"
 #include "transport/schema_builder.h"
@@ -17,11 +17,8 @@ namespace godwit {
 
 class TickGatherer {
  public:
-  TickGatherer(std::string boot_id, TickJournal journal, SchemaBuilderOptions schemas = {});
-
-  // Stores what an earlier process journalled and did not flush, then starts behind the last seq.
-  // Returns how many ticks came back.
-  Result<std::uint64_t> recover(Buffer& buffer);
+  explicit TickGatherer(std::string boot_id, SchemaBuilderOptions schemas = {})
+      : boot_id_(std::move(boot_id)), builder_(schemas) {}
 
   // Takes a tick; `samples` must not be empty. Flushes first when the tick does not fit behind what
   // is gathered. On failure the tick is gathered all the same: the Error says that the buffer could
@@ -30,8 +27,6 @@ class TickGatherer {
 
   // Stores what is gathered as one row. On failure it stays gathered.
   Status flush(Buffer& buffer);
-  // Makes the journal survive a power cut.
-  Status sync() { return journal_.sync(); }
 
   // From now on for another buffer; what is gathered is numbered anew.
   void move_to(const Buffer& buffer);
@@ -47,11 +42,9 @@ class TickGatherer {
 
  private:
   void place(const std::vector<Sample>& samples, const std::vector<std::size_t>& columns);
-  void journal_tick(std::size_t tick);
   Status store_schema(Buffer& buffer, SchemaId id);
 
   std::string boot_id_;
-  TickJournal journal_;
   SchemaBuilder builder_;
   // The last one stored in the present buffer, with its parents. Those before it may be gone.
   std::optional<SchemaId> stored_schema_;

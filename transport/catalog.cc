@@ -157,6 +157,8 @@ constexpr MetricInfo table[] = {
     {"godwit_buffer_dropped_samples_total", counter, "", "Samples of the ticks that were dropped, by reason."},
     {"godwit_buffer_thinned_ticks_total", counter, "", "Ticks left out of older readings because the buffer was nearly full."},
     {"godwit_buffer_thinned_samples_total", counter, "", "Samples of the ticks that were thinned out."},
+    {"godwit_buffer_durability", gauge, "", "1 for the setting buffer.durability: mode."},
+    {"godwit_buffer_syncs_total", counter, "", "How often the buffer waited for the disk (fsync)."},
     {"godwit_buffer_written_bytes_total", counter, "bytes", "Bytes the agent handed to the disk."},
     {"godwit_buffer_in_memory", gauge, "", "1 while readings are kept in RAM because the buffer file cannot be used."},
     {"godwit_link_connected", gauge, "", "1 while the link to the broker is up."},

@@ -1,9 +1,11 @@
-// agent_bench [seconds]: what an agent costs that samples 150 series at 1 Hz. A child process runs
-// the agent with a collector of synthetic readings (as much memory traffic as real ones, no I/O of
-// their own); the parent is the relay behind a real mosquitto, and reads /proc/<child>. First
-// connected, then in an outage, `seconds` each (default 60), then the backlog is taken.
-// write_bytes is what the kernel counts as dirtied pages of the process: file data and no journal
-// of the file system. Not a test: it prints figures.
+// agent_bench [seconds [durability [folder device]]]: what an agent costs that samples 150 series
+// at 1 Hz. A child process runs the agent with a collector of synthetic readings (as much memory
+// traffic as real ones, no I/O of their own); the parent is the relay behind a real mosquitto, and
+// reads /proc/<child>. First connected, then in an outage, `seconds` each (default 60), then the
+// backlog is taken. Written bytes are told at three places: what the process handed to the kernel
+// and the pages it dirtied (/proc/<child>/io), and, when `folder` is a file system of its own on
+// the block device `device`, what reached that: data, metadata and the file system's journal. Not a
+// test: it prints figures.
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -48,7 +50,9 @@ class Synthetic : public Collector {
 
 struct Usage {
   double cpu_s = 0;
-  double write_bytes = 0;
+  double write_bytes = 0;  // pages
+  double wchar = 0;        // write() and the like; no mappings
+  double device_bytes = 0;
   double rss = 0, private_bytes = 0;
 };
 
@@ -60,10 +64,26 @@ double field(const std::string& text, std::string_view name) {
   return 0;
 }
 
-Usage usage_of(pid_t pid) {
+struct Place {
+  Durability durability = Durability::balanced;
+  std::string folder;  // empty: a new one
+  std::string device;  // as in /sys/block; empty: unknown
+};
+
+double device_bytes(const Place& place) {
+  if (place.device.empty()) return 0;
+  sync();
+  const std::string stat = test::read_file(concat("/sys/block/", place.device, "/stat"));
+  return parse_double(split_blanks(stat)[6]).value_or(0) * 512;
+}
+
+Usage usage_of(pid_t pid, const Place& place) {
   const std::string folder = concat("/proc/", pid, "/");
   Usage usage;
-  usage.write_bytes = field(test::read_file(folder + "io"), "write_bytes:");
+  usage.device_bytes = device_bytes(place);
+  const std::string io = test::read_file(folder + "io");
+  usage.write_bytes = field(io, "write_bytes:");
+  usage.wchar = field(io, "wchar:");
   const std::string smaps = test::read_file(folder + "smaps_rollup");
   usage.rss = field(smaps, "Rss:") * 1024;
   usage.private_bytes = (field(smaps, "Private_Clean:") + field(smaps, "Private_Dirty:")) * 1024;
@@ -76,7 +96,8 @@ Usage usage_of(pid_t pid) {
   return usage;
 }
 
-[[noreturn]] void run_agent(const std::string& buffer_path, const std::string& url) {
+[[noreturn]] void run_agent(const std::string& buffer_path, const Place& place,
+                            const std::string& url) {
   mallopt(M_ARENA_MAX, 1);
   mallopt(M_TRIM_THRESHOLD, 128 << 10);
   mallopt(M_MMAP_THRESHOLD, 128 << 10);
@@ -87,6 +108,7 @@ Usage usage_of(pid_t pid) {
   AgentSettings settings;
   settings.node = "bench";
   settings.buffer_path = buffer_path;
+  settings.buffer.durability = place.durability;
   settings.max_age_ms = 86'400'000;
   settings.collectors = {{&spec, spec.defaults}};
   (void)parse_mqtt_url(url, settings.way.mqtt);
@@ -100,21 +122,45 @@ Usage usage_of(pid_t pid) {
   _exit(0);
 }
 
-void report(const char* title, const Usage& before, const Usage& after, int seconds) {
-  const double samples = static_cast<double>(seconds) * series_count;
-  std::printf(
-      "%-10s %6d s  CPU %.2f ms per 1,000 samples  written %.1f B per sample  "
-      "RSS %.1f MB  private %.1f MB\n",
-      title, seconds, (after.cpu_s - before.cpu_s) * 1e6 / samples,
-      (after.write_bytes - before.write_bytes) / samples, after.rss / 1e6,
-      after.private_bytes / 1e6);
+// Of the agent's own metric, between two moments.
+double syncs_per_hour(test::FakeRelay& relay, std::int64_t from_ms, std::int64_t to_ms) {
+  const auto& counts = relay.samples["godwit_buffer_syncs_total"];
+  const auto first = counts.lower_bound(from_ms);
+  auto last = counts.upper_bound(to_ms);
+  if (first == counts.end() || last == counts.begin() || --last == counts.begin()) return NAN;
+  const auto ms = static_cast<double>(last->first - first->first);
+  return ms > 0 ? (last->second - first->second) * 3'600'000 / ms : NAN;
 }
 
-int bench(int seconds) {
+struct Phase {
+  const char* title = "";
+  int seconds = 0;
+  std::int64_t from_ms = 0, to_ms = 0;
+  Usage before, after;
+};
+
+void report(const Phase& phase, const Place& place, double syncs) {
+  const double samples = static_cast<double>(phase.seconds) * series_count;
+  const Usage& before = phase.before;
+  const Usage& after = phase.after;
+  std::printf(
+      "%-9s %5d s  CPU %.2f ms per 1,000 samples  RSS %.1f MB  private %.1f MB  "
+      "written B per sample: %.2f by write(), %.2f in pages",
+      phase.title, phase.seconds, (after.cpu_s - before.cpu_s) * 1e6 / samples, after.rss / 1e6,
+      after.private_bytes / 1e6, (after.wchar - before.wchar) / samples,
+      (after.write_bytes - before.write_bytes) / samples);
+  if (!place.device.empty()) {
+    std::printf(", %.2f at the device", (after.device_bytes - before.device_bytes) / samples);
+  }
+  std::printf("  %.0f syncs per hour\n", syncs);
+}
+
+int bench(int seconds, const Place& place) {
   const test::TempDir dir;
   test::Mosquitto broker;
+  const std::string folder = place.folder.empty() ? dir.path().string() : place.folder;
   const pid_t child = fork();
-  if (child == 0) run_agent(dir.file("buffer.db"), broker.url());
+  if (child == 0) run_agent(folder + "/buffer.db", place, broker.url());
   MqttOptions options;
   (void)parse_mqtt_url(broker.url(), options);
   options.client_id = "relay";
@@ -124,26 +170,29 @@ int bench(int seconds) {
     const std::int64_t end = steady_ms() + for_seconds * 1000;
     while (steady_ms() < end) relay.step(50);
   };
-  pass(15);  // start, schema, first rows
-  Usage before = usage_of(child);
-  pass(seconds);
-  Usage after = usage_of(child);
-  report("connected", before, after, seconds);
+  const auto watch = [&](const char* title) {
+    Phase phase{title, seconds, system_clock()().wall_ms, 0, usage_of(child, place), {}};
+    pass(seconds);
+    phase.after = usage_of(child, place);
+    phase.to_ms = system_clock()().wall_ms;
+    return phase;
+  };
+  pass(20);  // start, schema, first rows
+  const Phase connected = watch("connected");
   broker.stop();
-  before = usage_of(child);
-  pass(seconds);
-  after = usage_of(child);
-  report("outage", before, after, seconds);
+  const Phase outage = watch("outage");
   const std::size_t ticks = relay.ticks();
   broker.start();
   const std::int64_t start = steady_ms();
   while (relay.ticks() < ticks + static_cast<std::size_t>(seconds) - 15 &&
-         steady_ms() < start + 30'000) {
+         steady_ms() < start + 90'000) {
     relay.step(10);
+  }
+  for (const Phase& phase : {connected, outage}) {
+    report(phase, place, syncs_per_hour(relay, phase.from_ms, phase.to_ms));
   }
   std::printf("backlog of %zu ticks: all there %.2f s after the broker came back\n",
               relay.ticks() - ticks, static_cast<double>(steady_ms() - start) / 1000);
-  report("outage and drain", before, usage_of(child), seconds);
   kill(child, SIGKILL);
   int status = 0;
   waitpid(child, &status, 0);
@@ -154,5 +203,14 @@ int bench(int seconds) {
 }  // namespace godwit
 
 int main(int argc, char** argv) {
-  return godwit::bench(argc > 1 ? std::atoi(argv[1]) : 60);  // NOLINT(cert-err34-c)
+  using godwit::Durability;
+  godwit::Place place;
+  for (const auto known : {Durability::strict, Durability::spare_flash}) {
+    if (argc > 2 && argv[2] == godwit::durability_name(known)) place.durability = known;
+  }
+  if (argc > 4) {
+    place.folder = argv[3];
+    place.device = argv[4];
+  }
+  return godwit::bench(argc > 1 ? std::atoi(argv[1]) : 60, place);  // NOLINT(cert-err34-c)
 }

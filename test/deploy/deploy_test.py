@@ -388,6 +388,13 @@ class BrokerTest(unittest.TestCase):
                                 raise ConnectionError("closed without CONNACK")
 
 
+def end_of(pid):
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
 def can_unshare():
     return os.getuid() == 0 and subprocess.run(["unshare", "--mount", "--pid", "--fork", "true"], check=False,
                                                capture_output=True).returncode == 0
@@ -465,6 +472,9 @@ class ContextTest(unittest.TestCase):
         agent = Process(self.folder, "agent", self.command(container), {"NODE_NAME": "edge-1"})
         agent.start()
         self.addCleanup(agent.stop, 9)
+        pid = self.inner_pid(agent.child.pid)
+        # unshare's end would not be the agent's: who gives up rights gives up the signal for it.
+        self.addCleanup(end_of, pid)
         try:
             eventually(lambda: http_get(f"http://127.0.0.1:{port}/healthz"), what="the agent is alive")
             metrics = eventually(lambda: (m := http_get(f"http://127.0.0.1:{port}/metrics").decode())
@@ -476,7 +486,6 @@ class ContextTest(unittest.TestCase):
         for metric in ("node_cpu_seconds_total", "node_memory_MemTotal_bytes", "node_load1",
                        "node_network_receive_bytes_total", "node_boot_time_seconds"):
             self.assertIn(f"\n{metric}", metrics)
-        pid = self.inner_pid(agent.child.pid)
         status = dict(line.split(":\t", 1) for line in
                       pathlib.Path(f"/proc/{pid}/status").read_text().splitlines() if ":\t" in line)
         self.assertEqual(status["Uid"].split(), ["65532"] * 4)
@@ -487,6 +496,8 @@ class ContextTest(unittest.TestCase):
         # Half of its limit, though this build is larger than the static one.
         self.assertLess(int(status["VmRSS"].split()[0]), 32 << 10)
         self.assertNotIn("terminate", agent.output())
+        os.kill(pid, signal.SIGTERM)
+        self.assertEqual(agent.child.wait(20), 0)
 
     def inner_pid(self, pid):
         """Of the agent, below unshare."""

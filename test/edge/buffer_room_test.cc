@@ -168,6 +168,12 @@ std::uint64_t size_on_disk(const std::string& path) {
   return fs::file_size(path) + fs::file_size(path + "-wal");
 }
 
+// Each row to the file at once, as room is made there.
+Status store(Buffer& buffer, const StoredFrame& row) {
+  if (Status s = buffer.append(row); !s) return s;
+  return buffer.spill();
+}
+
 TEST_CASE("a small buffer keeps what it can and accounts for the rest") {
   const std::uint64_t seed = GENERATE(1, 2, 3, 6);
   const TempDir dir;
@@ -193,7 +199,7 @@ TEST_CASE("a small buffer keeps what it can and accounts for the rest") {
     const std::size_t ticks = seed < 2 ? 10 : 1 + random() % 20;
     const StoredFrame row = source.row(buffer.epoch(), buffer.last_seq() + 1, ticks);
     add_ticks(row, made);
-    REQUIRE(buffer.append(row).ok());
+    REQUIRE(store(buffer, row).ok());
     if (random() % 400 == 0) source.reboot();
     if (random() % 500 == 0) {
       source.grow(5);
@@ -240,7 +246,7 @@ TEST_CASE("what is kept is full when it is new, and the coarser the older it is"
   REQUIRE(source.put_schema(buffer).ok());
   std::uint64_t dropped_at = 0;
   for (int n = 0; n < 20'000 && dropped_at == 0; ++n) {
-    REQUIRE(buffer.append(source.row(buffer.epoch(), buffer.last_seq() + 1, 10)).ok());
+    REQUIRE(store(buffer, source.row(buffer.epoch(), buffer.last_seq() + 1, 10)).ok());
     if (buffer.stats().lost.contains("full")) dropped_at = buffer.last_seq();
   }
   REQUIRE(dropped_at > 0);
@@ -279,7 +285,7 @@ TEST_CASE("a series that tells what is keeps a value in every row") {
   Source source(3, 30);  // series 9, 19, 29 are info with a value at each 30th tick
   REQUIRE(source.put_schema(buffer).ok());
   for (int n = 0; n < 3000; ++n) {
-    REQUIRE(buffer.append(source.row(buffer.epoch(), buffer.last_seq() + 1, 10)).ok());
+    REQUIRE(store(buffer, source.row(buffer.epoch(), buffer.last_seq() + 1, 10)).ok());
   }
   std::size_t thin_rows = 0;
   for (const auto& row : rows_of(buffer)) {
@@ -301,7 +307,7 @@ TEST_CASE("rows of one tick become rows of many before a tick is lost") {
   Source source(4, 30);
   REQUIRE(source.put_schema(buffer).ok());
   while (!buffer.stats().lost.contains("thinned")) {
-    REQUIRE(buffer.append(source.row(buffer.epoch(), buffer.last_seq() + 1, 1)).ok());
+    REQUIRE(store(buffer, source.row(buffer.epoch(), buffer.last_seq() + 1, 1)).ok());
   }
   const BufferStats stats = buffer.stats();
   CHECK(stats.ticks > 10 * stats.rows);
@@ -317,12 +323,12 @@ TEST_CASE("what is on its way stays though it is all there is") {
   for (int n = 0; n < 20; ++n) {
     const auto row = source.row(buffer.epoch(), buffer.last_seq() + 1, 10);
     sent.push_back(row.bytes);
-    REQUIRE(buffer.append(row).ok());
+    REQUIRE(store(buffer, row).ok());
   }
   const std::uint64_t last = buffer.last_seq();
   buffer.pin(1, last);
   for (int n = 0; n < 1000; ++n) {
-    REQUIRE(buffer.append(source.row(buffer.epoch(), buffer.last_seq() + 1, 10)).ok());
+    REQUIRE(store(buffer, source.row(buffer.epoch(), buffer.last_seq() + 1, 10)).ok());
   }
   const auto rows = rows_of(buffer);
   for (std::size_t i = 0; i < sent.size(); ++i) CHECK(rows.at(i).bytes == sent[i]);
@@ -342,7 +348,7 @@ TEST_CASE("a smaller bound is kept to, step by step") {
     Buffer buffer = std::move(*Buffer::open(dir.file("b.db"), limits));
     REQUIRE(source.put_schema(buffer).ok());
     for (int n = 0; n < 3000; ++n) {
-      REQUIRE(buffer.append(source.row(buffer.epoch(), buffer.last_seq() + 1, 10)).ok());
+      REQUIRE(store(buffer, source.row(buffer.epoch(), buffer.last_seq() + 1, 10)).ok());
     }
     made = buffer.stats().ticks;
     REQUIRE(made == 30'000);
@@ -351,7 +357,7 @@ TEST_CASE("a smaller bound is kept to, step by step") {
   limits.max_bytes = 512 * kib;
   Buffer buffer = std::move(*Buffer::open(dir.file("b.db"), limits));
   for (int n = 0; n < 30; ++n) {
-    REQUIRE(buffer.append(source.row(buffer.epoch(), buffer.last_seq() + 1, 10)).ok());
+    REQUIRE(store(buffer, source.row(buffer.epoch(), buffer.last_seq() + 1, 10)).ok());
     made += 10;
   }
   const BufferStats stats = buffer.stats();
@@ -377,7 +383,7 @@ TEST_CASE("a writer killed while it thins loses nothing that is not counted") {
       Source source(8, 60);
       bool works = buffer.ok() && source.put_schema(*buffer).ok();
       for (char n = 0; works; ++n) {
-        works = buffer->append(source.row(buffer->epoch(), buffer->last_seq() + 1, 10)).ok() &&
+        works = store(*buffer, source.row(buffer->epoch(), buffer->last_seq() + 1, 10)).ok() &&
                 write(progress[1], &n, 1) == 1;
       }
       _exit(1);

@@ -128,6 +128,7 @@ TEST_CASE("a row is split into two that hold its ticks") {
   const std::string path = dir.file("buffer.db");
   Frame frame;
   frame.stream = 5;
+  frame.schema = row(11, 20).schema;
   frame.columns.resize(2);
   for (const std::uint64_t seq : {11, 12, 14, 17, 20}) {
     frame.seqs.push_back(seq);
@@ -143,6 +144,7 @@ TEST_CASE("a row is split into two that hold its ticks") {
     REQUIRE(buffer.append(row(1, 10)).ok());
     REQUIRE(buffer.append(whole).ok());
     REQUIRE(buffer.append(row(21, 30)).ok());
+    REQUIRE(buffer.spill().ok());
     const BufferStats before = buffer.stats();
     CHECK_FALSE(buffer.split(row(1, 10)).ok());  // no frame
     CHECK(buffer.stats().bytes == before.bytes);

@@ -70,7 +70,7 @@ struct Life {
       clock->restore(known.boot_id,
                      {*known.offset_ms, static_cast<BootClock::Quality>(known.quality)});
     }
-    gatherer.emplace(boot_id, TickJournal{});
+    gatherer.emplace(boot_id);
     gatherer->move_to(buffer);
     link = broker.make_link({.client_id = "agent"});
     UplinkOptions options;

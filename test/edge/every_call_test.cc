@@ -6,7 +6,6 @@
 #include <optional>
 #include <set>
 #include <string>
-#include <utility>
 
 #include <catch2/catch.hpp>
 
@@ -38,12 +37,7 @@ class Storage {
 
   void begin() {
     keeper_.emplace(path_, limits_);
-    auto journal = TickJournal::open(path_ + ".ticks", 64U << 10);
-    gatherer_.emplace("boot", journal ? std::move(*journal) : TickJournal{});
-    if (const auto taken = gatherer_->recover(keeper_->buffer()); !taken) {
-      keeper_->replace(taken.error(), now_ms_);
-      (void)gatherer_->recover(keeper_->buffer());
-    }
+    gatherer_.emplace("boot");
     if (const Status begun = keeper_->begin_stream(); !begun) replace(begun.error());
     gatherer_->move_to(keeper_->buffer());
   }
@@ -103,6 +97,8 @@ class Storage {
   void turn(bool deliver_some) {
     if (keeper_->retry(now_ms_)) gatherer_->move_to(keeper_->buffer());
     check(gatherer_->flush(keeper_->buffer()));
+    check(keeper_->buffer().tend(now_ms_));
+    if (taken_ % (3 * ticks_per_row) == 0) check(keeper_->buffer().spill());
     if (deliver_some) deliver(1);
   }
   void deliver(std::uint64_t max_bytes) {

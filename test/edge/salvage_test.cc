@@ -71,6 +71,7 @@ Filled fill(const std::string& path, std::uint64_t rows, std::uint64_t seed) {
   for (std::uint64_t i = 0; i < rows; ++i) {
     const StoredFrame row = make_row(*buffer, schema, 1 + i * ticks_per_row, random);
     REQUIRE(buffer->append(row).ok());
+    REQUIRE(buffer->spill().ok());
     filled.rows[row.last_seq] = row.bytes;
   }
   REQUIRE(buffer->put_boot({"boot", 1234, 2}).ok());

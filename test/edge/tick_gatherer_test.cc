@@ -19,8 +19,10 @@ std::vector<Sample> samples(std::size_t width, double value) {
   return all;
 }
 
-TickJournal journal(const TempDir& dir) {
-  return std::move(*TickJournal::open(dir.file("ticks"), 64U << 10));
+Buffer file(const std::string& path) {
+  auto buffer = Buffer::open(path, {});
+  if (!buffer) FAIL(buffer.error().message);
+  return std::move(*buffer);
 }
 
 Buffer memory() { return std::move(*Buffer::open_in_memory({})); }
@@ -53,7 +55,7 @@ std::vector<Tick> ticks_of(Buffer& buffer) {
 
 TEST_CASE("ticks become one row per flush, numbered without gaps") {
   Buffer buffer = memory();
-  TickGatherer gatherer("boot", TickJournal{});
+  TickGatherer gatherer("boot");
   gatherer.move_to(buffer);
   for (int i = 0; i < 5; ++i) REQUIRE(gatherer.add(samples(3, i), i * 1000, buffer).ok());
   CHECK(buffer.empty());
@@ -74,74 +76,96 @@ TEST_CASE("ticks become one row per flush, numbered without gaps") {
   CHECK(ticks[7].boot_ms == 6000);
 }
 
-TEST_CASE("what was journalled and not flushed comes back, once") {
+TEST_CASE("what was taken and not flushed comes back, once") {
   const TempDir dir;
-  Buffer buffer = memory();
+  const std::string path = dir.file("buffer.db");
+  std::size_t flushed = 3;
+  SECTION("after a row") {}
+  SECTION("without any row") { flushed = 0; }
+  SECTION("more than are encoded at once") { flushed = 40; }
   {
-    TickGatherer gatherer("boot-1", journal(dir));
-    REQUIRE(*gatherer.recover(buffer) == 0);
-    for (int i = 0; i < 3; ++i) REQUIRE(gatherer.add(samples(2, i), i, buffer).ok());
-    REQUIRE(gatherer.flush(buffer).ok());
-    for (int i = 3; i < 7; ++i) {
-      REQUIRE(gatherer.add(samples(i > 4 ? 3 : 2, i), i, buffer).ok());
+    Buffer buffer = file(path);
+    TickGatherer gatherer("boot-1");
+    gatherer.move_to(buffer);
+    for (std::size_t i = 0; i < 50; ++i) {
+      REQUIRE(gatherer
+                  .add(samples(i > 44 ? 3 : 2, static_cast<double>(i)),
+                       static_cast<std::int64_t>(i), buffer)
+                  .ok());
+      if (i + 1 == flushed) REQUIRE(gatherer.flush(buffer).ok());
     }
     // Killed here.
   }
-  TickGatherer next("boot-2", journal(dir));
-  REQUIRE(*next.recover(buffer) == 4);
-  REQUIRE(next.add(samples(2, 7), 7, buffer).ok());
-  REQUIRE(next.flush(buffer).ok());
-  const auto ticks = ticks_of(buffer);
-  REQUIRE(ticks.size() == 8);
-  for (std::size_t i = 0; i < ticks.size(); ++i) {
-    CHECK(ticks[i].seq == i + 1);
-    CHECK(ticks[i].values[0] == static_cast<double>(i));
+  {
+    Buffer buffer = file(path);
+    CHECK(buffer.recovered_ticks() == 50);
+    TickGatherer next("boot-2");
+    next.move_to(buffer);
+    REQUIRE(next.add(samples(2, 50), 50, buffer).ok());
+    REQUIRE(next.flush(buffer).ok());
+    const auto ticks = ticks_of(buffer);
+    REQUIRE(ticks.size() == 51);
+    for (std::size_t i = 0; i < ticks.size(); ++i) {
+      CHECK(ticks[i].seq == i + 1);
+      CHECK(ticks[i].values[0] == static_cast<double>(i));
+    }
+    const auto rows = buffer.peek(0, UINT64_MAX, UINT64_MAX);
+    CHECK(rows->front().boot_id == "boot-1");
+    CHECK(rows->back().boot_id == "boot-2");
+    REQUIRE(buffer.flush().ok());
   }
-  CHECK((*buffer.peek(0, UINT64_MAX, UINT64_MAX))[1].boot_id == "boot-1");
-  TickGatherer third("boot-2", journal(dir));
-  CHECK(*third.recover(buffer) == 0);
+  Buffer third = file(path);
+  CHECK(third.recovered_ticks() == 0);
+  CHECK(ticks_of(third).size() == 51);
 }
 
-TEST_CASE("a crash between storing a row and starting the journal over repeats nothing") {
+TEST_CASE("a crash between storing rows and writing over the journal repeats nothing") {
   const TempDir dir;
-  Buffer buffer = memory();
+  const std::string path = dir.file("buffer.db");
   std::string journal_bytes;
   {
-    TickGatherer gatherer("boot", journal(dir));
-    REQUIRE(gatherer.recover(buffer).ok());
+    Buffer buffer = file(path);
+    TickGatherer gatherer("boot");
+    gatherer.move_to(buffer);
     for (int i = 0; i < 3; ++i) REQUIRE(gatherer.add(samples(2, i), i, buffer).ok());
-    journal_bytes = test::read_file(dir.file("ticks"));
     REQUIRE(gatherer.flush(buffer).ok());
+    journal_bytes = test::read_file(journal_path(path));
+    REQUIRE(buffer.spill().ok());
   }
-  test::write_file(dir.file("ticks"), journal_bytes);
-  TickGatherer next("boot", journal(dir));
-  CHECK(*next.recover(buffer) == 0);
+  test::write_file(journal_path(path), journal_bytes);
+  Buffer buffer = file(path);
+  CHECK(buffer.recovered_ticks() == 0);
   CHECK(ticks_of(buffer).size() == 3);
 }
 
-TEST_CASE("a journal of another stream is numbered anew") {
+TEST_CASE("the journal outlives a file that is gone: its ticks are numbered anew, once") {
   const TempDir dir;
+  const std::string path = dir.file("buffer.db");
   {
-    Buffer ram = memory();
-    TickGatherer gatherer("boot", journal(dir));
-    REQUIRE(gatherer.recover(ram).ok());
-    for (int i = 0; i < 3; ++i) REQUIRE(gatherer.add(samples(2, i), i, ram).ok());
+    Buffer buffer = file(path);
+    TickGatherer gatherer("boot");
+    gatherer.move_to(buffer);
+    for (int i = 0; i < 3; ++i) REQUIRE(gatherer.add(samples(2, i), i, buffer).ok());
   }
-  Buffer buffer = memory();
-  buffer.skip_seqs(100);
-  TickGatherer next("boot", journal(dir));
-  // The schemas went with the RAM: the ticks come back all the same.
-  REQUIRE(*next.recover(buffer) == 3);
-  const auto rows = buffer.peek(0, UINT64_MAX, UINT64_MAX);
-  CHECK(rows->front().first_seq == 101);
-  CHECK(rows->back().last_seq == 103);
+  for (const char* name : {"buffer.db", "buffer.db-wal", "buffer.db-shm"}) {
+    std::filesystem::remove(dir.path() / name);
+  }
+  for (int life = 0; life < 2; ++life) {
+    Buffer buffer = file(path);
+    // The schemas went with the file: the ticks come back all the same.
+    CHECK(buffer.recovered_ticks() == (life == 0 ? 3 : 0));
+    const auto rows = buffer.peek(0, UINT64_MAX, UINT64_MAX);
+    REQUIRE(rows->size() == 1);
+    CHECK(rows->front().first_seq == 1);
+    CHECK(rows->front().last_seq == 3);
+  }
 }
 
 TEST_CASE("ticks that are gathered move to another buffer under its numbers") {
   Buffer first = memory();
   Buffer second = memory();
   second.skip_seqs(50);
-  TickGatherer gatherer("boot", TickJournal{});
+  TickGatherer gatherer("boot");
   gatherer.move_to(first);
   for (int i = 0; i < 3; ++i) REQUIRE(gatherer.add(samples(2, i), i, first).ok());
   gatherer.move_to(second);
@@ -155,7 +179,7 @@ TEST_CASE("a schema that was dropped meanwhile is stored again when its series c
   Buffer buffer = memory();
   SchemaBuilderOptions forgetful;
   forgetful.idle_ms = 1000;
-  TickGatherer gatherer("boot", TickJournal{}, forgetful);
+  TickGatherer gatherer("boot", forgetful);
   gatherer.move_to(buffer);
   const std::vector<Sample> many = samples(6, 1);
   const std::vector<Sample> other = {{{"other", {}, Kind::gauge}, 1}};
@@ -184,7 +208,7 @@ TEST_CASE(
     "ticks that are gathered keep their schema when the buffer and the series change at once") {
   Buffer first = memory();
   Buffer second = memory();
-  TickGatherer gatherer("boot", TickJournal{});
+  TickGatherer gatherer("boot");
   gatherer.move_to(first);
   REQUIRE(gatherer.add(samples(2, 1), 0, first).ok());
   gatherer.move_to(second);
@@ -224,7 +248,7 @@ TEST_CASE("rows that waited in RAM move to the file when it works again") {
   Buffer ram = memory();
   Buffer file = memory();
   file.skip_seqs(9);
-  TickGatherer gatherer("boot", TickJournal{});
+  TickGatherer gatherer("boot");
   gatherer.move_to(ram);
   for (int i = 0; i < 4; ++i) {
     REQUIRE(gatherer.add(samples(2, i), i, ram).ok());
@@ -245,7 +269,7 @@ TEST_CASE("the keeper falls back to RAM and returns to the file") {
   std::filesystem::create_directories(dir.path() / "buffer.db");  // in the way
   BufferKeeper keeper(dir.file("buffer.db"), {});
   REQUIRE(keeper.trouble());
-  TickGatherer gatherer("boot", TickJournal{});
+  TickGatherer gatherer("boot");
   gatherer.move_to(keeper.buffer());
   REQUIRE(gatherer.add(samples(2, 1), 1, keeper.buffer()).ok());
   REQUIRE(gatherer.flush(keeper.buffer()).ok());

@@ -34,12 +34,12 @@ struct World {
   UplinkOptions uplink_options;
   std::optional<Uplink> uplink;
   FakeRelay relay{broker.make_link({.client_id = "relay"})};
-  TickGatherer gatherer{"boot-now", TickJournal{}};
+  TickGatherer gatherer{"boot-now"};
 
   explicit World(bool connect = true, const UplinkOptions& changed = options())
       : uplink_options(changed) {
     uplink.emplace(*link, clock, uplink_options);
-    REQUIRE(gatherer.recover(buffer).ok());
+    gatherer.move_to(buffer);
     if (connect) start();
   }
   void start() {
