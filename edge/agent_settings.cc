@@ -41,6 +41,32 @@ std::vector<Setting> common_settings() {
        .help = "How long ticks are gathered into one frame before it is stored and sent.",
        .min = 100,
        .max = 600 * second},
+      {.key = "publish.latest",
+       .type = Type::flag,
+       .fallback = "false",
+       .help = "Also publish the present readings of each collector, retained."},
+      {.key = "http.listen",
+       .fallback = "127.0.0.1:9750",
+       .help = "Address of /metrics, /healthz, /readyz and /debug; \"\" switches it off."},
+      {.key = "root", .fallback = "/", .help = "Where the host's /proc, /sys and /run hang."},
+      {.key = "log.level",
+       .type = Type::choice,
+       .fallback = "info",
+       .help = "Least level shown.",
+       .choices = {"debug", "info", "warning", "error", "off"}},
+      {.key = "log.format",
+       .type = Type::choice,
+       .fallback = "text",
+       .help = "Lines for people or for machines.",
+       .choices = {"text", "json"}},
+      {.key = "truth_log",
+       .help = "For tests: file to which every tick is appended as taken (one JSON line)."},
+      {.key = "clock_file", .help = "For tests: file that says what time it is."},
+  };
+}
+
+std::vector<Setting> buffer_settings() {
+  return {
       {.key = "buffer.path",
        .fallback = "/var/lib/godwit/buffer.db",
        .help = "SQLite file of readings that wait for delivery; \"\" keeps them in RAM."},
@@ -73,27 +99,6 @@ std::vector<Setting> common_settings() {
        .help = "spare-flash: how long readings may wait for delivery in RAM only.",
        .min = 1 * second,
        .max = day},
-      {.key = "publish.latest",
-       .type = Type::flag,
-       .fallback = "false",
-       .help = "Also publish the present readings of each collector, retained."},
-      {.key = "http.listen",
-       .fallback = "127.0.0.1:9750",
-       .help = "Address of /metrics, /healthz, /readyz and /debug; \"\" switches it off."},
-      {.key = "root", .fallback = "/", .help = "Where the host's /proc, /sys and /run hang."},
-      {.key = "log.level",
-       .type = Type::choice,
-       .fallback = "info",
-       .help = "Least level shown.",
-       .choices = {"debug", "info", "warning", "error", "off"}},
-      {.key = "log.format",
-       .type = Type::choice,
-       .fallback = "text",
-       .help = "Lines for people or for machines.",
-       .choices = {"text", "json"}},
-      {.key = "truth_log",
-       .help = "For tests: file to which every tick is appended as taken (one JSON line)."},
-      {.key = "clock_file", .help = "For tests: file that says what time it is."},
   };
 }
 
@@ -173,6 +178,8 @@ AgentSettings::Choice finalise_collector(const Settings& settings, const Collect
 
 std::vector<Setting> agent_settings_table(const std::vector<CollectorSpec>& registry) {
   std::vector<Setting> table = common_settings();
+  auto buffer = buffer_settings();
+  std::move(buffer.begin(), buffer.end(), std::back_inserter(table));
   auto mqtt =
       mqtt_settings_table("Broker: mqtt:// or mqtts:// host:port; \"\" only collects and stores.",
                           "Unique at the broker; godwit-agent-<node> if not set.");

@@ -26,7 +26,6 @@ constexpr std::size_t max_schemas = 100'000;
 constexpr std::uint64_t max_seqs_told_at_once = 65'536;
 // A boot leaves a gap of this many seqs, in which nothing was.
 constexpr std::uint64_t boot_gap = 1U << 20;
-
 constexpr int frame_first_seq = 1;
 constexpr int frame_boot = 2;
 constexpr int frame_schema = 5;

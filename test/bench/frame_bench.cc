@@ -56,26 +56,6 @@ void measure(const std::vector<Frame>& frames, std::size_t ticks) {
               static_cast<double>(bytes) / static_cast<double>(samples), encode * ns, decode * ns);
 }
 
-// Lines of name, labels as Prometheus writes them, decimals, type; as `trace_exporter.py series`.
-std::vector<Series> read_series(const std::string& text) {
-  std::vector<Series> all;
-  for (const auto line : split_lines(text)) {
-    const auto fields = split(line, '\t');
-    Series series{std::string(fields[0]), {}, fields[3] == "counter" ? Kind::counter : Kind::gauge};
-    for (const auto label : split(fields[1], ',')) {
-      const auto parts = split(label, '"');  // name=, value, nothing
-      if (parts.size() == 3) {
-        series.labels.push_back(
-            {std::string(parts[0].substr(0, parts[0].size() - 1)), std::string(parts[1])});
-      }
-    }
-    std::sort(series.labels.begin(), series.labels.end(),
-              [](const Label& a, const Label& b) { return a.name < b.name; });
-    all.push_back(std::move(series));
-  }
-  return all;
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -84,7 +64,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   const std::string trace = test::read_file(argv[1]);
-  const auto series = read_series(test::read_file(argv[2]));
+  const auto series = test::trace_series(test::read_file(argv[2]));
   const std::string schema = encode_schema({}, series);
   std::printf("schema, once: %zu bytes for %zu series\n", schema.size(), series.size());
   for (const std::size_t ticks : {1U, 10U, 60U, 600U}) {

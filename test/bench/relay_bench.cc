@@ -23,24 +23,6 @@ double cpu_seconds() {
   return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
 }
 
-std::vector<Series> read_series(const std::string& path) {
-  std::vector<Series> all;
-  const std::string text = test::read_file(path);
-  for (const auto line : split_lines(text)) {
-    const auto fields = split(line, '\t');
-    Series series{std::string(fields.at(0)), {}, Kind::gauge};
-    for (auto label : split(fields.at(1), ',')) {
-      const auto equals = label.find('=');
-      if (equals == std::string_view::npos) continue;
-      series.labels.push_back({std::string(label.substr(0, equals)),
-                               std::string(label.substr(equals + 2, label.size() - equals - 3))});
-    }
-    std::sort(series.labels.begin(), series.labels.end());
-    all.push_back(std::move(series));
-  }
-  return all;
-}
-
 void measure(const std::string& trace, const std::vector<Series>& series, std::size_t ticks) {
   Ingest ingest({{"godwit", {{"cluster", "a"}}}, {}, samples_per_request, 128U << 20});
   const std::string schema = encode_schema(std::nullopt, series);
@@ -96,7 +78,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   const std::string trace = test::read_file(argv[1]);
-  const auto series = read_series(argv[2]);
+  const auto series = test::trace_series(test::read_file(argv[2]));
   for (const std::size_t ticks : {1U, 10U, 60U}) measure(trace, series, ticks);
   return 0;
 }
