@@ -6,6 +6,7 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import socket
 import ssl
 import stat
@@ -503,7 +504,7 @@ class ContextTest(unittest.TestCase):
         """Of the agent, below unshare."""
         def find():
             children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-            return children and children[0]
+            return children and int(children[0])
         return eventually(find, what="the agent's process")
 
 
