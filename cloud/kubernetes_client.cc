@@ -1,9 +1,11 @@
 #include "cloud/kubernetes_client.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <nlohmann/json.hpp>
 
+#include "transport/clock.h"
 #include "transport/text.h"
 
 namespace godwit {
@@ -15,12 +17,18 @@ constexpr std::string_view in_pod = "/var/run/secrets/kubernetes.io/serviceaccou
 constexpr std::int64_t timeout_ms = 15'000;
 constexpr std::size_t max_reply_bytes = 64U << 20;
 constexpr std::size_t page_items = 500;
+constexpr std::int64_t max_retry_after_ms = 600'000;
 
 ErrorCode code_of(int status) {
   if (status == 404) return ErrorCode::no_data;
   if (status == 401 || status == 403) return ErrorCode::permission;
   if (status == 429 || status >= 500) return ErrorCode::unavailable;
   return ErrorCode::rejected;
+}
+
+// Texts of nodes may be in it, so not every byte is sure to be UTF-8.
+std::string to_text(const json& value) {
+  return value.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
 bool is_named(const json& object) {
@@ -94,8 +102,15 @@ Result<json> KubernetesClient::request(std::string_view method, std::string_view
                                        std::string_view content_type, const std::string& body) {
   HttpCallRequest call{std::string(method), concat(url_, path), {"Accept: application/json"}, body};
   if (!content_type.empty()) call.headers.push_back(concat("Content-Type: ", content_type));
+  status_ = 0;
+  retry_after_ms_ = 0;
   const auto reply = call_(call);
   if (!reply) return reply.error();
+  status_ = reply->status;
+  if (!reply->retry_after.empty()) {
+    const auto wait_ms = parse_retry_after(reply->retry_after, system_clock()().wall_ms);
+    retry_after_ms_ = std::min(wait_ms.value_or(0), max_retry_after_ms);
+  }
   if (reply->status / 100 != 2) {
     return Error{code_of(reply->status), concat(method, " ", path, ": HTTP status ", reply->status,
                                                 ": ", reason_of(*reply))};
@@ -135,15 +150,13 @@ Result<std::vector<json>> KubernetesClient::list(std::string_view path,
 }
 
 Status KubernetesClient::create(std::string_view path, const json& object) {
-  const auto made = request("POST", path, "application/json", object.dump());
+  const auto made = request("POST", path, "application/json", to_text(object));
   return made ? Status() : Status(made.error());
 }
 
-Status KubernetesClient::patch(std::string_view path, std::string_view patch_type,
-                               const json& change) {
-  const auto done =
-      request("PATCH", path, concat("application/", patch_type, "+json"), change.dump());
-  return done ? Status() : Status(done.error());
+Result<json> KubernetesClient::patch(std::string_view path, std::string_view patch_type,
+                                     const json& change) {
+  return request("PATCH", path, concat("application/", patch_type, "+json"), to_text(change));
 }
 
 Status KubernetesClient::remove(std::string_view path) {

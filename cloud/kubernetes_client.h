@@ -1,5 +1,5 @@
 // KubernetesClient: requests to a Kubernetes API server with JSON in and out. Blocks; one thread.
-// Used by whoever keeps objects there: kubeedge_rules.h.
+// Used by whoever keeps objects there: kubeedge_rules.h, node_patcher.h.
 #pragma once
 
 #include <string>
@@ -36,9 +36,15 @@ class KubernetesClient {
   Result<std::vector<nlohmann::json>> list(std::string_view path, std::string_view label_selector,
                                            std::size_t max);
   Status create(std::string_view path, const nlohmann::json& object);
-  // `patch_type`: "strategic-merge-patch", "merge-patch".
-  Status patch(std::string_view path, std::string_view patch_type, const nlohmann::json& change);
+  // The object as it is now. `patch_type`: "strategic-merge-patch", "merge-patch".
+  Result<nlohmann::json> patch(std::string_view path, std::string_view patch_type,
+                               const nlohmann::json& change);
   Status remove(std::string_view path);
+
+  // Of the last request: HTTP status, 0 for no answer at all.
+  [[nodiscard]] int last_status() const { return status_; }
+  // How long the server wanted to be left alone in its last answer; 0: it did not say.
+  [[nodiscard]] std::int64_t retry_after_ms() const { return retry_after_ms_; }
 
  private:
   Result<nlohmann::json> request(std::string_view method, std::string_view path,
@@ -46,6 +52,8 @@ class KubernetesClient {
 
   std::string url_;
   HttpCall call_;
+  int status_ = 0;
+  std::int64_t retry_after_ms_ = 0;
 };
 
 // Escapes what a query may not hold.

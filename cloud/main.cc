@@ -12,6 +12,7 @@
 
 #include "cloud/eventbus_settings.h"
 #include "cloud/kubeedge_rules.h"
+#include "cloud/node_keeper.h"
 #include "cloud/relay.h"
 #include "cloud/relay_settings.h"
 #include "cloud/ways.h"
@@ -92,14 +93,24 @@ std::unique_ptr<KubeedgeRules> keep_rules(const RelaySettings& settings) {
   return std::make_unique<KubeedgeRules>(std::move(client), rules);
 }
 
-HttpResponse serve(const Relay& relay, const EventbusGateway* eventbus,
+std::unique_ptr<NodeKeeper> keep_nodes(const RelaySettings& settings, std::atomic<bool>& cancel) {
+  if (!settings.nodes.annotations) return nullptr;
+  HttpClientOptions http = kubernetes_http_options(settings.kubernetes);
+  http.cancelled = &cancel;
+  return std::make_unique<NodeKeeper>(
+      KubernetesClient(settings.kubernetes.url, make_http_call(std::move(http))),
+      settings.nodes.patcher, cancel, system_clock());
+}
+
+HttpResponse serve(const Relay& relay, const EventbusGateway* eventbus, const NodeKeeper* nodes,
                    const HttpRequest& request) {
   if (request.path == "/healthz") return {200, "text/plain; charset=utf-8", "ok\n"};
   const auto report = relay.report();
   if (request.path == "/metrics") {
-    return {200, std::string(exposition_content_type),
-            eventbus == nullptr ? report.metrics
-                                : concat(report.metrics, expose_eventbus(eventbus->stats()))};
+    std::string metrics = report.metrics;
+    if (eventbus != nullptr) metrics += expose_eventbus(eventbus->stats());
+    if (nodes != nullptr) metrics += nodes->metrics();
+    return {200, std::string(exposition_content_type), std::move(metrics)};
   }
   if (request.path == "/readyz") {
     if (!report.connected) return {503, "text/plain; charset=utf-8", "no broker\n"};
@@ -129,16 +140,24 @@ int run(RelaySettings settings) {
   }
   const Hearing hearing = make_hearing(settings, cancel);
   Relay relay(settings, *hearing.link, std::move(posts), std::move(query), cancel, system_clock());
+  std::atomic<bool> leave_nodes = false;
+  const auto nodes = keep_nodes(settings, leave_nodes);
+  if (nodes != nullptr) {
+    relay.observe([&nodes](auto node, const auto& schema,
+                           const auto& frame) { nodes->on_live(node, schema, frame); },
+                  [&nodes](auto node, bool online) { nodes->on_presence(node, online); });
+  }
 
   std::unique_ptr<HttpServer> server;
   if (!settings.http_listen.empty()) {
     HttpServerOptions options;
     options.listen = settings.http_listen;
     auto started = start_http_server(
-        options, [&relay, &hearing, path = settings.eventbus.path](const HttpRequest& request) {
+        options,
+        [&relay, &hearing, &nodes, path = settings.eventbus.path](const HttpRequest& request) {
           const bool is_envelope = hearing.eventbus && request.path == path;
           return is_envelope ? hearing.eventbus->post(request)
-                             : serve(relay, hearing.eventbus.get(), request);
+                             : serve(relay, hearing.eventbus.get(), nodes.get(), request);
         });
     if (started) {
       server = std::move(*started);

@@ -196,6 +196,7 @@ std::vector<Setting> relay_settings_table() {
   auto table = own_settings();
   for (auto& setting : eventbus_settings_table()) table.push_back(std::move(setting));
   for (auto& setting : kubernetes_settings_table()) table.push_back(std::move(setting));
+  for (auto& setting : node_settings_table()) table.push_back(std::move(setting));
   for (auto& setting : cloud_mqtt_settings()) {
     if (setting.key == "mqtt.url") {
       setting.required = false;
@@ -217,6 +218,11 @@ Status finalise_ways(const Settings& settings, RelaySettings& out) {
   auto kubernetes = finalise_kubernetes(settings);
   if (!kubernetes) return kubernetes.error();
   out.kubernetes = std::move(*kubernetes);
+  out.nodes = finalise_nodes(settings);
+  if (out.nodes.annotations && out.kubernetes.url.empty()) {
+    return Error{ErrorCode::invalid,
+                 "kubernetes.annotations needs kubernetes.url outside of a pod"};
+  }
   out.broker_enabled = !settings.text("mqtt.url").empty();
   if (!out.broker_enabled) {
     if (!out.eventbus.router_url.empty()) return {};

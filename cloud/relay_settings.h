@@ -10,6 +10,7 @@
 #include "cloud/guards.h"
 #include "cloud/http_client.h"
 #include "cloud/kubernetes_client.h"
+#include "cloud/node_keeper.h"
 #include "cloud/write_request.h"
 #include "transport/log.h"
 #include "transport/mqtt_settings.h"
@@ -25,6 +26,7 @@ struct RelaySettings {
   MqttOptions mqtt;
   EventbusSettings eventbus;
   KubernetesSettings kubernetes;
+  NodeSettings nodes;
   std::string share_group;
   HttpClientOptions remote_write;
   std::size_t connections = 4;  // to the database, each with a thread

@@ -25,7 +25,7 @@ from pipeline import BIN, Pipeline, Process, eventually, free_port, http_get  # 
 
 DEPLOY = SOURCE / "deploy"
 OVERLAYS = sorted(path.name for path in (DEPLOY / "overlays").iterdir())
-OPTIONAL = ("jtop", "host-certificates", "relay-hpa")  # components that no overlay has
+OPTIONAL = ("jtop", "host-certificates", "relay-hpa", "node-status")  # components that no overlay has
 BUILD = BIN.parent
 
 
@@ -106,13 +106,22 @@ class RenderTest(unittest.TestCase):
         relay, = of_kind(scaled, "Deployment", "godwit-relay")
         self.assertNotIn("replicas", relay["spec"])
         self.assertEqual(len(of_kind(scaled, "HorizontalPodAutoscaler")), 1)
+        writes = render_component("node-status")
+        role, = of_kind(writes, "ClusterRole")
+        self.assertEqual(role["rules"], [{"apiGroups": [""], "resources": ["nodes"], "verbs": ["get", "patch"]}])
+        binding, = of_kind(writes, "ClusterRoleBinding")
+        self.assertEqual(binding["roleRef"]["name"], role["metadata"]["name"])
+        self.assertEqual([(s["namespace"], s["name"]) for s in binding["subjects"]], [("godwit", "godwit-relay")])
+        relay = next(pods(of_kind(writes, "Deployment", "godwit-relay")))[1]["containers"][0]
+        self.assertIn({"name": "GODWIT_KUBERNETES_ANNOTATIONS", "value": "true"}, relay["env"])
 
     def test_rights(self):
         for name, objects in renders():
             for workload, pod in pods(objects):
                 with self.subTest(overlay=name, workload=workload["metadata"]["name"]):
-                    self.assertIs(pod["automountServiceAccountToken"],
-                                  workload["kind"] == "Deployment" and "eventbus" in str(pod["volumes"]))
+                    self.assertIs(pod["automountServiceAccountToken"], workload["kind"] == "Deployment" and
+                                  ("eventbus" in str(pod["volumes"]) or
+                                   (name.endswith("node-status") and "relay" in workload["metadata"]["name"])))
                     self.assertIs(pod["enableServiceLinks"], False)
                     self.assertIs(pod["securityContext"]["runAsNonRoot"], True)
                     self.assertGreater(pod["securityContext"]["runAsUser"], 1000)
@@ -198,7 +207,8 @@ class RenderTest(unittest.TestCase):
                                    for e in container.get("env", []) if "value" in e}
                     run = subprocess.run([BIN / f"godwit-{program}", "check", "--config", path], check=False,
                                          capture_output=True, text=True,
-                                         env={**os.environ, **environment, "NODE_NAME": "edge-1"})
+                                         env={**os.environ, **environment, "NODE_NAME": "edge-1",
+                                              "KUBERNETES_SERVICE_HOST": "10.96.0.1"})  # as in every pod
                     self.assertEqual(run.returncode, 0, f"{name}: {run.stderr}")
 
 

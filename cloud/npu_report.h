@@ -1,0 +1,45 @@
+// NpuReport: the latest word of a node about its NPUs, taken from a live frame. Used for the node's
+// annotations. The canonical series are those of edge/collectors/npu_smi.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "transport/frame.h"
+#include "transport/schema.h"
+
+namespace godwit {
+
+struct NpuChip {
+  enum class State : std::uint8_t { ok, degraded, failed, unknown };
+
+  std::string hw_id;  // "<card>-<chip>", or what else the node calls it
+  std::string bus_id;
+  std::optional<std::int64_t> npu, chip;  // card, and chip on it
+  std::optional<std::int64_t> phy_id;     // N of /dev/davinciN
+  State state = State::unknown;
+  std::optional<double> utilization;  // 0-1
+  std::optional<double> celsius;
+  std::optional<double> watts;                      // of the chip alone
+  std::optional<double> memory_used, memory_total;  // bytes of HBM; where there is none, of DDR
+  std::int64_t faults = 0;                          // codes that it reports now
+
+  bool operator==(const NpuChip&) const = default;
+};
+
+struct NpuReport {
+  std::int64_t time_ms = 0;    // when the node read it
+  std::vector<NpuChip> chips;  // by card and chip
+  // Of cards that do not tell it for each chip, by card.
+  std::vector<std::pair<std::int64_t, double>> card_watts;
+
+  bool operator==(const NpuReport&) const = default;
+};
+
+// The last report in the frame: chips that are missing in it are gone. nullopt: the frame tells
+// nothing of NPUs.
+std::optional<NpuReport> read_npu_report(const Schema& schema, const Frame& frame);
+
+}  // namespace godwit
