@@ -20,11 +20,11 @@ set(CMAKE_LIBRARY_ARCHITECTURE ${triple})
 
 # -B: libc and its start files come from the sysroot too, not from the cross compiler's own package, which
 # gets no security updates.
-set(flags "-B${CMAKE_SYSROOT}/usr/lib/${triple} -flto=auto -ffunction-sections -fdata-sections")
+set(flags "-B${CMAKE_SYSROOT}/usr/lib/${triple} -flto=auto -ffunction-sections -fdata-sections -fno-pie")
 string(APPEND flags " -ffile-prefix-map=${root}=.")
 set(CMAKE_C_FLAGS_INIT "${flags} -fno-asynchronous-unwind-tables -fno-unwind-tables")
 set(CMAKE_CXX_FLAGS_INIT "${flags} -DGODWIT_STATIC")
-set(CMAKE_EXE_LINKER_FLAGS_INIT "-static -Wl,--gc-sections -Wl,-O1 -Wl,-z,noexecstack -Werror=odr -Werror=lto-type-mismatch")
+set(CMAKE_EXE_LINKER_FLAGS_INIT "-static -no-pie -Wl,--gc-sections -Wl,-O1 -Wl,-z,noexecstack -Werror=odr -Werror=lto-type-mismatch")
 
 # With a map beside the program, from which scripts/static/finish.py tells what is in it.
 set(CMAKE_CXX_LINK_EXECUTABLE "<CMAKE_CXX_COMPILER> <FLAGS> <CMAKE_CXX_LINK_FLAGS> <LINK_FLAGS> <OBJECTS> \
