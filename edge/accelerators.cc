@@ -114,6 +114,10 @@ std::vector<Memory> gpu_memories(const Batch& batch) {
 
 }  // namespace
 
+bool is_accelerator_source(std::string_view collector) {
+  return type_of_source(collector).has_value();
+}
+
 Accelerator* Accelerators::find(AcceleratorType type, std::string_view id) {
   const auto it = std::find_if(all_.begin(), all_.end(), [&](const Accelerator& accelerator) {
     return accelerator.type == type && accelerator.id == id;

@@ -42,6 +42,9 @@ struct Accelerator {
   bool has_xid_source = false;
 };
 
+// Collectors that read accelerators; Accelerators is interested in these.
+bool is_accelerator_source(std::string_view collector);
+
 class Accelerators {
  public:
   // How the last run of a collector that reads accelerators ended.

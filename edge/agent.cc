@@ -4,6 +4,7 @@
 #include <limits>
 #include <utility>
 
+#include "edge/npd_check.h"
 #include "edge/self.h"
 #include "transport/envelope.h"
 #include "transport/json_writer.h"
@@ -58,12 +59,14 @@ std::string read_boot_id() {
 Agent::Agent(AgentSettings settings, AgentParts parts)
     : settings_(std::move(settings)),
       parts_(std::move(parts)),
+      health_(settings_.health),
+      external_monitor_(health_, parts_.clock),
+      npd_server_(serve_npd()),
       host_(settings_.root, parts_.clock),
       clock_(parts_.boot_id, parts_.clock, parts_.clock_synchronised),
       truth_(settings_.truth_log),
       keeper_(settings_.buffer_path, witnessed(settings_.buffer, truth_)),
       gatherer_(parts_.boot_id),
-      health_(settings_.health),
       inbox_(inbox_capacity) {
   recover();
   recall_health();
@@ -91,6 +94,9 @@ Status Agent::start() {
     HttpServerOptions options;
     options.listen = settings_.http_listen;
     auto server = start_http_server(options, [this](const HttpRequest& request) {
+      if (request.path.starts_with("/conditions")) {
+        return answer_conditions(request.path, health_, now());
+      }
       return status_.answer(request, steady_ms());
     });
     if (server) {

@@ -16,6 +16,8 @@
 #include "edge/boot_clock.h"
 #include "edge/buffer_keeper.h"
 #include "edge/collector_runner.h"
+#include "edge/external_monitor.h"
+#include "edge/grpc_server.h"
 #include "edge/health.h"
 #include "edge/local_http.h"
 #include "edge/tick_gatherer.h"
@@ -62,6 +64,7 @@ class Agent {
   void conclude(CollectorResult&& result, Batch& tick);
   void take_self_readings(Batch& tick);
   [[nodiscard]] HealthTime health_time(std::int64_t boot_ms) const;
+  std::unique_ptr<GrpcServer> serve_npd();
   void recall_health();
   void take_health(Batch& tick, std::int64_t now_ms);
   void keep_health();
@@ -90,13 +93,16 @@ class Agent {
 
   AgentSettings settings_;
   AgentParts parts_;
+  Health health_;
+  ExternalMonitor external_monitor_;
+  // The first to start: node-problem-detector gives up on a socket that does not come.
+  std::unique_ptr<GrpcServer> npd_server_;
   Host host_;
   BootClock clock_;
   TruthLog truth_;
   BufferKeeper keeper_;
   TickGatherer gatherer_;
   std::optional<Uplink> uplink_;
-  Health health_;
   std::string health_record_;  // as stored
   LocalStatus status_;
   std::unique_ptr<HttpServer> http_;

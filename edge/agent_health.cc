@@ -32,6 +32,18 @@ bool replace_file(const std::string& path, const std::string& text) {
 
 }  // namespace
 
+std::unique_ptr<GrpcServer> Agent::serve_npd() {
+  if (settings_.npd_socket.empty()) return nullptr;
+  auto server = GrpcServer::start(settings_.npd_socket,
+                                  [this](std::string_view method, std::string_view message) {
+                                    return external_monitor_.answer(method, message);
+                                  });
+  if (server) return std::move(*server);
+  // Readings matter more than telling node-problem-detector of them.
+  log::error("npd", server.error().message);
+  return nullptr;
+}
+
 HealthTime Agent::health_time(std::int64_t boot_ms) const {
   return {boot_ms, clock_.wall_ms(parts_.boot_id, boot_ms)};
 }

@@ -225,6 +225,7 @@ Result<AgentSettings> load_agent_settings(const std::string& path, const Environ
   out.way.mqtt.reconnect.spread_ms = settings->integer("link.reconnect_spread");
   out.link = finalise_link(*settings);
   out.health = finalise_health(*settings);
+  out.npd_socket = settings->text("npd.socket");
   out.publish_latest = settings->flag("publish.latest");
   out.http_listen = settings->text("http.listen");
   out.root = settings->text("root");

@@ -29,6 +29,7 @@ struct AgentSettings {
   WaySettings way;
   LinkLimits link;
   HealthSettings health;
+  std::string npd_socket;  // empty: no external monitor
   bool publish_latest = false;
   std::string http_listen;  // empty: no server
   std::string root = "/";

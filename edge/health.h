@@ -37,6 +37,8 @@ class Health {
   // Empty on a node without accelerators.
   Batch take_series(const HealthTime& now);
 
+  // The settings' own.
+  [[nodiscard]] const HealthThresholds& thresholds() const { return settings_.thresholds; }
   // Problems in a fixed order; only types that apply to this node.
   [[nodiscard]] std::vector<Condition> conditions(const HealthTime& now);
   // As above, by other thresholds, which are judged from now on. At most 4 sets besides the

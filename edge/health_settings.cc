@@ -42,6 +42,8 @@ std::vector<Setting> health_settings_table() {
        .help = "NPUs (chips) that the node should have; 0: as many as were seen since the start.",
        .min = 0,
        .max = 64},
+      {.key = "npd.socket",
+       .help = "Unix socket of the external monitor for node-problem-detector; \"\" for none."},
   };
 }
 

@@ -1,4 +1,5 @@
-// Settings `health.*`: when a reading means that an accelerator is not well.
+// Settings `health.*`: when a reading means that an accelerator is not well; and `npd.socket`,
+// where node-problem-detector may ask.
 #pragma once
 
 #include <cstddef>

@@ -11,22 +11,10 @@
 #include <vector>
 
 #include "edge/accelerators.h"
+#include "edge/health_rules.h"
 #include "edge/health_settings.h"
 
 namespace godwit {
-
-enum class ConditionStatus : std::uint8_t { no_problem, problem, unknown };
-std::string_view status_name(ConditionStatus status);  // "False", "True", "Unknown"
-
-struct Condition {
-  std::string_view type;  // "GPUHealthy"; true always means a problem
-  ConditionStatus status = ConditionStatus::unknown;
-  std::string_view reason;
-  std::string message;  // ASCII, stable: without readings
-  // When the status became what it is. Wall time once it is known.
-  std::int64_t since_boot_ms = 0;
-  std::optional<std::int64_t> since_wall_ms;
-};
 
 // What an earlier process knew: status and wall time by type.
 using EarlierConditions =
@@ -46,14 +34,6 @@ class Judge {
   // "ok", "degraded", "failed" or "unknown" for each of the accelerators judged, in their order.
   [[nodiscard]] const std::vector<std::string_view>& states() const { return states_; }
 
-  // What is the matter with one accelerator now.
-  struct View {
-    const Accelerator* accelerator = nullptr;
-    bool silent = false;  // nothing that is said of it is fresh
-    bool hung = false, missing = false, failed = false;
-    bool hot = false, full = false, throttled = false, xid = false;
-  };
-
  private:
   // On at once; off when the cause has been away for a while.
   struct Latch {
@@ -64,8 +44,9 @@ class Judge {
   struct Latches {
     Latch failed, hot, full, throttled;
   };
-  View look(const Accelerator& accelerator, const Accelerators& all, std::int64_t now_ms);
-  void add_expected(std::vector<View>& views, std::int64_t now_ms);
+  AcceleratorView look(const Accelerator& accelerator, const Accelerators& all,
+                       std::int64_t now_ms);
+  void add_expected(std::vector<AcceleratorView>& views, std::int64_t now_ms);
 
   HealthThresholds thresholds_;
   HealthSettings settings_;

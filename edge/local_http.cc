@@ -53,8 +53,8 @@ HttpResponse LocalStatus::answer(const HttpRequest& request, std::int64_t steady
   }
   if (request.path == "/debug") return {.content_type = "application/json", .body = debug_};
   if (request.path == "/") {
-    return {.body =
-                concat("godwit-agent ", GODWIT_VERSION, "\n/metrics\n/healthz\n/readyz\n/debug\n")};
+    return {.body = concat("godwit-agent ", GODWIT_VERSION,
+                           "\n/metrics\n/healthz\n/readyz\n/conditions\n/debug\n")};
   }
   return {.status = 404, .body = "not found; see /\n"};
 }

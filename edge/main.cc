@@ -14,6 +14,7 @@
 #include "edge/clock_file.h"
 #include "edge/commands.h"
 #include "edge/doctor.h"
+#include "edge/npd_check.h"
 #include "edge/prepare_spool.h"
 #include "transport/log.h"
 #include "transport/text.h"
@@ -29,6 +30,7 @@ struct Options {
   std::string collector;
   std::string spool_path;
   std::string parse_kind, parse_file;
+  std::string condition;
   bool as_json = false;
   SpoolOwner spool_owner;
 };
@@ -131,7 +133,7 @@ int once(const AgentSettings& settings, const Options& options) {
 }
 
 struct Commands {
-  CLI::App *run, *once, *check, *settings, *spool, *prepare, *doctor, *parse;
+  CLI::App *run, *once, *check, *settings, *spool, *prepare, *doctor, *npd_check, *parse;
 };
 
 Commands declare(CLI::App& app, Options& options) {
@@ -160,6 +162,10 @@ Commands declare(CLI::App& app, Options& options) {
   on.prepare->add_option("folder", options.spool_path, "folder of buffer.path")->required();
   on.doctor = app.add_subcommand("doctor", "try all that this node gives, and say what is wrong");
   on.doctor->add_flag("--json", options.as_json, "for programs");
+  on.npd_check = app.add_subcommand(
+      "npd-check", "one condition, as a custom plugin of node-problem-detector: exit code 0, 1, 2");
+  on.npd_check->add_option("type", options.condition,
+                           "GPUHealthy, NPUUnhealthy, ...; default: the worst");
   on.parse = app.add_subcommand("parse", "show what is understood of a capture");
   on.parse->add_option("kind", options.parse_kind, "npu-smi or jtop")
       ->required()
@@ -203,6 +209,11 @@ int dispatch(int argc, char** argv) {
     const int code = doctor_command(*settings, options.as_json, std::cout);
     std::cout.flush();
     _exit(code);  // a collector that hangs must not keep the command waiting
+  }
+  if (on.npd_check->parsed()) {
+    const int code = npd_check_command(*settings, options.condition, std::cout);
+    std::cout.flush();
+    _exit(code);
   }
   if (on.spool->parsed()) {
     const std::string path =

@@ -25,6 +25,7 @@ LICENCES = {
     "linux": "GPL-2.0-only WITH Linux-syscall-note",
     "mosquitto": "EPL-2.0 OR BSD-3-Clause",
     "msgpack-cxx": "BSL-1.0",
+    "nghttp2": "MIT",
     "nlohmann-json3": "MIT",
     "openssl": "Apache-2.0",
     "protozero": "BSD-2-Clause",
