@@ -102,6 +102,10 @@ class RenderTest(unittest.TestCase):
         self.assertEqual(agent(render_component("jtop"))["securityContext"]["supplementalGroups"], [999])
         tls, = (v for v in agent(render_component("host-certificates"))["volumes"] if v["name"] == "tls")
         self.assertEqual(tls, {"name": "tls", "hostPath": {"path": "/etc/godwit-tls", "type": "Directory"}})
+        asked = agent(render_component("npd"))
+        self.assertIn({"name": "npd", "mountPath": "/run/npd"}, asked["containers"][0]["volumeMounts"])
+        self.assertIn({"name": "GODWIT_NPD_SOCKET", "value": "/run/npd/npd-gpu-monitor.sock"},
+                      asked["containers"][0]["env"])
         scaled = render_component("relay-hpa")
         relay, = of_kind(scaled, "Deployment", "godwit-relay")
         self.assertNotIn("replicas", relay["spec"])

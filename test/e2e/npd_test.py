@@ -257,6 +257,44 @@ class NpdTest(unittest.TestCase):
             self.assertEqual(node.check("GPUTemperatureHigh").returncode, 0)
             self.assertEqual(node.check("XIDErrors").returncode, 2)
 
+    def test_shipped_configuration(self):
+        """The keys that node-problem-detector reads, in the types that it can read, and our healthy texts."""
+        folder = SOURCE / "deploy/npd"
+        with Node() as node:
+            client = self.client(node)
+            eventually(lambda: client.seen()["GPUTemperatureHigh"] == "FALSE", what="a healthy GPU")
+            healthy = {c["type"]: (c["reason"], c["message"]) for c in client.check()}
+            external = json.loads((folder / "external-monitor.json").read_text())
+            self.assertEqual((external["plugin"], external["source"]), ("external", client.source))
+            self.assertEqual([c["type"] for c in external["conditions"]], TYPES)
+            config = external["pluginConfig"]
+            self.assertLessEqual(set(config), {"socketAddress", "invoke_interval", "timeout", "skip_initial_status",
+                                               "retryPolicy", "healthCheck", "pluginParameters"})
+            # time.Duration in plain JSON: integer nanoseconds; a text ends node-problem-detector.
+            for value in (config["invoke_interval"], config["timeout"], config["retryPolicy"]["initialBackoff"],
+                          config["retryPolicy"]["maxBackoff"], config["healthCheck"]["interval"],
+                          config["healthCheck"]["timeout"]):
+                self.assertIsInstance(value, int)
+                self.assertGreaterEqual(value, 10**9)
+            self.assertLess(config["timeout"], config["invoke_interval"])
+            component = (SOURCE / "deploy/components/npd/kustomization.yaml").read_text()
+            self.assertIn(f'GODWIT_NPD_SOCKET, value: {config["socketAddress"]}', component)
+
+            for name in ("gpu", "npu"):
+                custom = json.loads((folder / f"custom-plugin-{name}.json").read_text())
+                self.assertEqual(custom["plugin"], "custom")
+                for key in ("invoke_interval", "timeout"):
+                    self.assertRegex(custom["pluginConfig"][key], r"^\d+s$")
+                declared = {c["type"]: (c["reason"], c["message"]) for c in custom["conditions"]}
+                self.assertEqual({r["condition"] for r in custom["rules"]}, set(declared))
+                for rule in custom["rules"]:
+                    self.assertEqual(rule["type"], "permanent")
+                    done = node.check(*rule["args"][1:])
+                    self.assertLessEqual(len(done.stdout.rstrip(b"\n")), custom["pluginConfig"]["max_output_length"])
+                    self.assertEqual(done.returncode, 0 if name == "gpu" else 2)
+                for kind, texts in declared.items():
+                    self.assertEqual(healthy.get(kind, ("NPUIsHealthy", "NPU is healthy")), texts)
+
 
 if __name__ == "__main__":
     unittest.main()
