@@ -24,6 +24,7 @@ using std::chrono::sys_days;
 // One sector: a power cut leaves the old or the new one.
 constexpr std::size_t file_bytes = 512;
 constexpr std::uint64_t min_unsaved_bytes = 4096;
+constexpr std::uint64_t unsaved_share = 256;  // of what the month has cost so far
 constexpr std::string_view first_line = "godwit link meter 1\n";
 
 sys_days date_of(std::int64_t wall_ms) {
@@ -114,8 +115,9 @@ void LinkMeter::count(const LinkStats& stats, std::optional<std::int64_t> wall_m
     add(months_, month_of(*wall_ms, billing_day_).begin_ms, undated_);
     undated_ = {};
   }
-  const std::uint64_t bound =
-      std::min(max_unsaved_bytes_, std::max(min_unsaved_bytes, seen_.total() / 2));
+  const std::uint64_t bound = std::min(
+      max_unsaved_bytes_,
+      std::max({min_unsaved_bytes, seen_.total() / 2, latest_month().total() / unsaved_share}));
   if (unsaved_ < bound) return;
   const Status saved = save();
   if (!saved && !std::exchange(told_failure_, true)) {

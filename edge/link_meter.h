@@ -6,8 +6,8 @@
 // last periods are kept, so that a clock that steps away and comes back goes on where it was.
 //
 // It lies in a file of its own (512 bytes, written in place), beside the buffer, so that it
-// outlives a damaged one. A kill costs at most half of what this life of the agent has counted and
-// never more than `max_unsaved_bytes`; a clean end costs nothing.
+// outlives a damaged one. A kill costs at most half of what this life of the agent has counted, or
+// 1/256 of the month's, and never more than `max_unsaved_bytes`; a clean end costs nothing.
 #pragma once
 
 #include <array>

@@ -12,7 +12,7 @@ constexpr std::int64_t kib = 1024;
 }  // namespace
 
 std::uint64_t LinkLimits::max_unsaved_bytes() const {
-  std::uint64_t bytes = 256 * kib;
+  std::uint64_t bytes = 1024 * kib;
   for (const std::uint64_t cap : {max_bytes_per_day, max_bytes_per_month}) {
     if (cap > 0) bytes = std::min(bytes, cap / 256);
   }

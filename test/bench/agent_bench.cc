@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "edge/agent.h"
+#include "edge/link_meter.h"
 #include "test/edge/fake_relay.h"
 #include "test/support/mosquitto.h"
 #include "test/support/support.h"
@@ -159,6 +160,9 @@ int bench(int seconds, const Place& place) {
   const test::TempDir dir;
   test::Mosquitto broker;
   const std::string folder = place.folder.empty() ? dir.path().string() : place.folder;
+  // That of a node that has been at work for days: a new meter is stored more often.
+  LinkMeter meter(link_meter_path(folder + "/buffer.db"), 1, 0);
+  meter.count({.sent_wire_bytes = 400U << 20}, system_clock()().wall_ms);
   const pid_t child = fork();
   if (child == 0) run_agent(folder + "/buffer.db", place, broker.url());
   MqttOptions options;

@@ -52,6 +52,11 @@ def waiting_ticks(agent):
     raise AssertionError("the agent does not tell what waits")
 
 
+def cpu_seconds(process):
+    fields = pathlib.Path(f"/proc/{process.child.pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def compare(database, names, folder):
     database.get("/internal/force_flush")
     found = {}
@@ -76,7 +81,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="godwit-offline-") as name, Pipeline(LongMetrics) as pipeline:
         folder, names = pathlib.Path(name), []
         write_spool(folder, names)
-        pipeline.relay()
+        relay = pipeline.relay()
         started = time.monotonic()
         agent = pipeline.agent("edge", interval="5s", flush="10s", buffer=f"buffer:\n  path: {folder}/edge.db\n",
                                collectors="  jtop: {enabled: false}\n  npu_smi: {enabled: false}\n")
@@ -86,6 +91,9 @@ def main():
         seconds = time.monotonic() - started
         print(f"{TICKS * len(names)} samples of {DAYS} days: all delivered {seconds:.1f} s after the link was back "
               f"({TICKS * len(names) / seconds / 1e3:.0f} thousand per second)")
+        parts = {"agent": agent, "mosquitto": pipeline.broker, "relay": relay,
+                 "VictoriaMetrics": pipeline.database.process}
+        print("CPU seconds: " + ", ".join(f"{n} {cpu_seconds(p):.1f}" for n, p in parts.items()))
         compare(pipeline.database, names, folder)
         print("all there, once, in their order, with their times and values")
 

@@ -92,6 +92,22 @@ TEST_CASE("the meter outlives the process; a kill costs a bounded part") {
   CHECK(test::read_file(path).size() == 512);
 }
 
+TEST_CASE("a small part of what the month has cost is not worth a write") {
+  const test::TempDir dir;
+  const std::string path = dir.file("buffer.db.meter");
+  {
+    LinkMeter meter(path, 1, plenty);
+    meter.count(wire(100'000'000, 0), noon);
+    REQUIRE(meter.save().ok());
+  }
+  const std::string stored = test::read_file(path);
+  LinkMeter meter(path, 1, plenty);
+  for (std::uint64_t sent = 0; sent <= 300'000; sent += 1000) meter.count(wire(sent, 0), noon);
+  CHECK(test::read_file(path) == stored);
+  meter.count(wire(400'000, 0), noon);
+  CHECK(LinkMeter::read(path)->day(noon).sent_bytes == 100'400'000);
+}
+
 TEST_CASE(
     "a meter that is damaged, short or cannot be written is begun anew, and counting goes on") {
   const test::TempDir dir;
