@@ -64,7 +64,7 @@ std::uint64_t drop_late_samples(Frame& frame, std::span<const std::int64_t> newe
   std::uint64_t dropped = 0;
   for (std::size_t c = 0; c < frame.columns.size(); ++c) {
     // Times do not decrease.
-    for (std::size_t t = 0; t < frame.ticks() && frame.times_ms[t] < newest_ms[c]; ++t) {
+    for (std::size_t t = 0; t < frame.columns[c].size() && frame.times_ms[t] < newest_ms[c]; ++t) {
       if (is_absent(frame.columns[c][t])) continue;
       frame.columns[c][t] = absent;
       ++dropped;

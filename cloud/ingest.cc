@@ -11,7 +11,7 @@ namespace {
 std::uint64_t note_newest(const Frame& frame, std::size_t column, std::vector<std::int64_t>& out) {
   std::uint64_t samples = 0;
   std::int64_t newest_ms = INT64_MIN;
-  for (std::size_t t = 0; t < frame.ticks(); ++t) {
+  for (std::size_t t = 0; t < frame.columns[column].size(); ++t) {
     if (is_absent(frame.columns[column][t])) continue;
     newest_ms = frame.times_ms[t];
     ++samples;
@@ -79,6 +79,10 @@ Arrival Ingest::encode(std::string_view node, const Schema& schema, DropCounts d
   arrival.newest_ms = frame_.times_ms.back();
   arrival.schema = schema.id;
   const NodeSeries& known = labels_.find_or_encode(node, schema.id, schema.series);
+  append_columns(known.formulas, known.width, frame_);
+  for (const auto column : known.unwanted) {
+    if (column < frame_.columns.size()) frame_.columns[column].clear();
+  }
   if (in_order_) {
     const std::uint64_t late = drop_late_samples(frame_, known.newest_ms);
     if (late > 0) arrival.dropped["out_of_order"] += late;

@@ -47,12 +47,14 @@ struct IngestOptions {
   GuardLimits guards;
   std::size_t max_samples_per_body = 50'000;
   std::size_t label_cache_bytes = 128U << 20;
+  Naming naming{};
 };
 
 class Ingest {
  public:
   explicit Ingest(IngestOptions options)
-      : options_(std::move(options)), labels_(options_.target, options_.label_cache_bytes) {}
+      : options_(std::move(options)),
+        labels_(options_.target, options_.label_cache_bytes, options_.naming) {}
 
   // A schema message; an empty one says that nobody needs it any more.
   Status add_schema(std::string_view node, SchemaId id, std::string_view message);

@@ -44,11 +44,10 @@ DeliveryOptions delivery_options(const RelaySettings& settings, HttpGet query) {
 }
 
 IngestOptions ingest_options(const RelaySettings& settings) {
-  IngestOptions options;
-  options.target = settings.target;
-  options.guards = settings.guards;
-  options.max_samples_per_body = settings.max_samples_per_request;
-  return options;
+  return {.target = settings.target,
+          .guards = settings.guards,
+          .max_samples_per_body = settings.max_samples_per_request,
+          .naming = settings.naming};
 }
 
 WriteQueueOptions queue_options(const RelaySettings& settings) {

@@ -53,6 +53,9 @@ std::vector<Setting> own_settings() {
       {.key = "job", .fallback = "godwit", .help = "Label job of every series; \"\" for none."},
       {.key = "external_labels", .type = Type::list,
        .help = "More labels for every series, each name=value."},
+      {.key = "naming", .type = Type::list, .fallback = "canonical",
+       .help = "Name sets to write: canonical, and names that other exporters use, for their dashboards and rules.",
+       .choices = naming_choices()},
       {.key = "max_future", .type = Type::duration, .fallback = "5m",
        .help = "Samples that are further ahead of the relay's clock are dropped.", .min = 0, .max = day},
       {.key = "max_age", .type = Type::duration, .fallback = "0s",
@@ -161,6 +164,9 @@ Status finalise_database(const Settings& settings, RelaySettings& out) {
   auto labels = finalise_labels(settings);
   if (!labels) return labels.error();
   out.target = {settings.text("job"), std::move(*labels)};
+  auto naming = parse_naming(settings.list("naming"));
+  if (!naming) return naming.error();
+  out.naming = std::move(*naming);
   out.guards = {settings.integer("max_future"), settings.integer("max_age")};
   using OutOfOrder = RelaySettings::OutOfOrder;
   const std::string order = settings.text("out_of_order");

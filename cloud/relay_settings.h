@@ -35,6 +35,7 @@ struct RelaySettings {
   std::int64_t max_wait_ms = 100;
   std::size_t max_queue_bytes = 128U << 20;
   TargetLabels target;
+  Naming naming;
   GuardLimits guards;
   enum class OutOfOrder : std::uint8_t { automatic, yes, no };
   OutOfOrder out_of_order = OutOfOrder::automatic;

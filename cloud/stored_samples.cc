@@ -114,8 +114,8 @@ Result<StoredSamples> find_stored(const HttpGet& get, std::string_view body) {
   }
   std::string selector;
   for (const auto& [name, value] : extent.labels) {
-    if (name != "instance" && name != "job") continue;
-    selector += concat(selector.empty() ? "{" : ",", name, "=", quote_label(value));
+    // Not by job: the series of name sets have others.
+    if (name == "instance") selector = concat("{", name, "=", quote_label(value));
   }
   // A range is open at its left end since Prometheus 3.0.
   const std::int64_t range_ms = extent.newest_ms - extent.oldest_ms + 1;

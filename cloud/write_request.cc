@@ -12,6 +12,7 @@
 #include <protozero/varint.hpp>
 #include <snappy.h>
 
+#include "transport/naming/name_plan.h"
 #include "transport/text.h"
 
 namespace godwit {
@@ -80,19 +81,63 @@ Labels complete_labels(const Series& series, std::string_view node, const Target
 EncodedLabels::EncodedLabels(const std::vector<Series>& series, std::string_view node,
                              const TargetLabels& target) {
   ends_.reserve(series.size());
-  std::set<Labels> seen;
-  for (const auto& one : series) {
-    Labels labels = complete_labels(one, node, target);
-    protozero::pbf_writer writer(bytes_);
-    for (const auto& [name, value] : seen.contains(labels) ? Labels{} : labels) {
-      protozero::pbf_writer label(writer, labels_field);
-      label.add_string(name_field, name);
-      label.add_string(value_field, value);
-    }
-    ends_.push_back(static_cast<std::uint32_t>(bytes_.size()));
-    seen.insert(std::move(labels));
-  }
+  std::set<Labels> known;
+  for (const auto& one : series) add(one, node, target, known);
   bytes_.shrink_to_fit();
+}
+
+void EncodedLabels::add(const Series& series, std::string_view node, const TargetLabels& target,
+                        std::set<Labels>& known) {
+  Labels labels = complete_labels(series, node, target);
+  protozero::pbf_writer writer(bytes_);
+  for (const auto& [name, value] : known.contains(labels) ? Labels{} : labels) {
+    protozero::pbf_writer label(writer, labels_field);
+    label.add_string(name_field, name);
+    label.add_string(value_field, value);
+  }
+  add_nothing();
+  known.insert(std::move(labels));
+}
+
+std::size_t NodeSeries::memory() const {
+  std::size_t bytes = labels.memory() + newest_ms.capacity() * 8 + unwanted.capacity() * 4;
+  for (const auto& formula : formulas) bytes += sizeof formula + formula.inputs.capacity() * 4;
+  return bytes;
+}
+
+NodeSeries LabelCache::encode(std::string_view node, const std::vector<Series>& series) const {
+  NodeSeries out;
+  out.width = series.size();
+  if (naming_.only_canonical()) {
+    out.labels = EncodedLabels(series, node, target_);
+    out.newest_ms.assign(series.size(), INT64_MIN);
+    return out;
+  }
+  NamePlan plan = plan_names(series, node, naming_);
+  const auto target_of = [&](const NameSet* set) {
+    if (set == nullptr) return target_;
+    TargetLabels target{std::string(set->job), target_.external};
+    if (set->own_pod) {
+      target.external.insert(target.external.begin(), plan.own_pod.begin(), plan.own_pod.end());
+    }
+    return target;
+  };
+  std::set<Labels> known;
+  for (std::size_t c = 0; c < series.size(); ++c) {
+    const NameSet* const set = plan.adopted.empty() ? nullptr : plan.adopted[c];
+    if (set == nullptr && !naming_.canonical) {
+      out.unwanted.push_back(static_cast<std::uint32_t>(c));
+      out.labels.add_nothing();
+    } else {
+      out.labels.add(series[c], node, target_of(set), known);
+    }
+  }
+  for (auto& named : plan.added) {
+    out.labels.add(named.series, node, target_of(named.set), known);
+    out.formulas.push_back(std::move(named.formula));
+  }
+  out.newest_ms.assign(out.labels.size(), INT64_MIN);
+  return out;
 }
 
 NodeSeries* LabelCache::find(std::string_view node, SchemaId schema) {
@@ -105,9 +150,7 @@ NodeSeries* LabelCache::find(std::string_view node, SchemaId schema) {
 NodeSeries& LabelCache::find_or_encode(std::string_view node, SchemaId schema,
                                        const std::vector<Series>& series) {
   if (NodeSeries* const known = find(node, schema)) return *known;
-  entries_.push_front({concat(schema, "/", node),
-                       {EncodedLabels(series, node, target_),
-                        std::vector<std::int64_t>(series.size(), INT64_MIN)}});
+  entries_.push_front({concat(schema, "/", node), encode(node, series)});
   by_key_.emplace(entries_.front().key, entries_.begin());
   bytes_ += entries_.front().series.memory();
   while (bytes_ > max_bytes_ && entries_.size() > 1) {
@@ -128,7 +171,7 @@ std::size_t append_ticks(const Frame& frame, std::size_t begin, std::size_t end,
   constexpr std::size_t head_bytes = 1 + 10;  // field tag and length of a TimeSeries
   std::size_t total = 0;
   for (std::size_t column = 0; column < frame.columns.size(); ++column) {
-    if (labels[column].empty()) continue;
+    if (labels[column].empty() || frame.columns[column].empty()) continue;
     const double* values = frame.columns[column].data() + begin;
     std::size_t size = 0;
     std::size_t samples = 0;

@@ -10,6 +10,7 @@
 #include <list>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -19,12 +20,10 @@
 
 #include "transport/frame.h"
 #include "transport/metric.h"
+#include "transport/naming/name_set.h"
 #include "transport/schema.h"
 
 namespace godwit {
-
-// Prometheus' marker "this series has ended": the one NaN that is passed on bit for bit.
-inline constexpr std::uint64_t stale_marker_bits = 0x7ff0'0000'0000'0002;
 
 // Labels that every series of a node gets. A series' own label of the same name becomes
 // exported_<name>, as Prometheus does it.
@@ -40,8 +39,15 @@ Labels complete_labels(const Series& series, std::string_view node, const Target
 // twice: Prometheus would silently drop samples of one of the two.
 class EncodedLabels {
  public:
+  EncodedLabels() = default;
   EncodedLabels(const std::vector<Series>& series, std::string_view node,
                 const TargetLabels& target);
+
+  // The labels of the next column; `known` are those of all columns before.
+  void add(const Series& series, std::string_view node, const TargetLabels& target,
+           std::set<Labels>& known);
+  // A column that is not written.
+  void add_nothing() { ends_.push_back(static_cast<std::uint32_t>(bytes_.size())); }
 
   [[nodiscard]] std::size_t size() const { return ends_.size(); }
   [[nodiscard]] std::size_t memory() const { return bytes_.capacity() + ends_.capacity() * 4; }
@@ -55,19 +61,23 @@ class EncodedLabels {
   std::vector<std::uint32_t> ends_;
 };
 
+// What is written of a node's schema: its own series, and behind them those of name sets.
 struct NodeSeries {
   EncodedLabels labels;
+  std::size_t width = 0;                // of the schema
+  std::vector<Formula> formulas;        // of the columns behind it
+  std::vector<std::uint32_t> unwanted;  // columns of the schema that go under no name
   // Time of the newest sample of each series that this relay has written, INT64_MIN for none.
   std::vector<std::int64_t> newest_ms;
 
-  [[nodiscard]] std::size_t memory() const { return labels.memory() + newest_ms.capacity() * 8; }
+  [[nodiscard]] std::size_t memory() const;
 };
 
 // NodeSeries by node and schema, least recently used out first. Owner thread only.
 class LabelCache {
  public:
-  LabelCache(TargetLabels target, std::size_t max_bytes)
-      : target_(std::move(target)), max_bytes_(max_bytes) {}
+  LabelCache(TargetLabels target, std::size_t max_bytes, Naming naming = {})
+      : target_(std::move(target)), naming_(std::move(naming)), max_bytes_(max_bytes) {}
 
   // Valid until the next call.
   NodeSeries& find_or_encode(std::string_view node, SchemaId schema,
@@ -80,7 +90,10 @@ class LabelCache {
     std::string key;
     NodeSeries series;
   };
+  NodeSeries encode(std::string_view node, const std::vector<Series>& series) const;
+
   TargetLabels target_;
+  Naming naming_;
   std::size_t max_bytes_;
   std::size_t bytes_ = 0;
   std::list<Entry> entries_;  // most recently used first
@@ -88,8 +101,8 @@ class LabelCache {
 };
 
 // Appends the samples of the ticks [begin, end) as one TimeSeries per column that has any, in time
-// order; returns how many. Absent values are skipped; every NaN but the stale marker becomes the
-// ordinary one. The frame must not be wider than `labels` (assert).
+// order; returns how many. Absent values and empty columns are skipped; every NaN but the stale
+// marker becomes the ordinary one. The frame must not be wider than `labels` (assert).
 std::size_t append_ticks(const Frame& frame, std::size_t begin, std::size_t end,
                          const EncodedLabels& labels, std::string& body);
 

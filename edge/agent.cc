@@ -67,6 +67,7 @@ Agent::Agent(AgentSettings settings, AgentParts parts)
       truth_(settings_.truth_log),
       keeper_(settings_.buffer_path, witnessed(settings_.buffer, truth_)),
       gatherer_(parts_.boot_id),
+      status_(settings_.node, settings_.naming),
       inbox_(inbox_capacity) {
   recover();
   recall_health();
@@ -216,6 +217,8 @@ void Agent::conclude(CollectorResult&& result, Batch& tick) {
 
 void Agent::take_self_readings(Batch& tick) {
   SelfState state;
+  state.pod = settings_.pod;
+  state.pod_namespace = settings_.pod_namespace;
   state.buffer = keeper_.stats();
   state.durability = settings_.buffer.durability;
   state.buffer_in_memory = keeper_.trouble().has_value();

@@ -23,11 +23,32 @@ std::string duration_text(milliseconds value) {
                                    : concat(value.count(), "ms");
 }
 
-std::vector<Setting> common_settings() {
+std::vector<Setting> node_settings() {
   return {
       {.key = "node.name",
        .help = "Name of this node in topics and labels; the host's name if not set.",
        .other_env = "NODE_NAME"},
+      {.key = "node.pod",
+       .help = "Pod that the agent runs in, for the name sets of exporters that are pods.",
+       .other_env = "POD_NAME"},
+      {.key = "node.namespace", .help = "Namespace of that pod.", .other_env = "POD_NAMESPACE"},
+      {.key = "publish.latest",
+       .type = Type::flag,
+       .fallback = "false",
+       .help = "Also publish the present readings of each collector, retained."},
+      {.key = "http.listen",
+       .fallback = "127.0.0.1:9750",
+       .help = "Address of /metrics, /healthz, /readyz and /debug; \"\" switches it off."},
+      {.key = "http.naming",
+       .type = Type::list,
+       .fallback = "canonical",
+       .help = "Name sets that /metrics shows.",
+       .choices = naming_choices()},
+  };
+}
+
+std::vector<Setting> common_settings() {
+  return {
       {.key = "interval",
        .type = Type::duration,
        .fallback = "1s",
@@ -41,13 +62,6 @@ std::vector<Setting> common_settings() {
        .help = "How long ticks are gathered into one frame before it is stored and sent.",
        .min = 100,
        .max = 600 * second},
-      {.key = "publish.latest",
-       .type = Type::flag,
-       .fallback = "false",
-       .help = "Also publish the present readings of each collector, retained."},
-      {.key = "http.listen",
-       .fallback = "127.0.0.1:9750",
-       .help = "Address of /metrics, /healthz, /readyz and /debug; \"\" switches it off."},
       {.key = "root", .fallback = "/", .help = "Where the host's /proc, /sys and /run hang."},
       {.key = "log.level",
        .type = Type::choice,
@@ -177,7 +191,8 @@ AgentSettings::Choice finalise_collector(const Settings& settings, const Collect
 }  // namespace
 
 std::vector<Setting> agent_settings_table(const std::vector<CollectorSpec>& registry) {
-  std::vector<Setting> table = common_settings();
+  std::vector<Setting> table = node_settings();
+  for (auto& setting : common_settings()) table.push_back(std::move(setting));
   auto buffer = buffer_settings();
   std::move(buffer.begin(), buffer.end(), std::back_inserter(table));
   auto mqtt =
@@ -228,6 +243,11 @@ Result<AgentSettings> load_agent_settings(const std::string& path, const Environ
   out.npd_socket = settings->text("npd.socket");
   out.publish_latest = settings->flag("publish.latest");
   out.http_listen = settings->text("http.listen");
+  auto naming = parse_naming(settings->list("http.naming"));
+  if (!naming) return naming.error().with_prefix("http.naming");
+  out.naming = std::move(*naming);
+  out.pod = settings->text("node.pod");
+  out.pod_namespace = settings->text("node.namespace");
   out.root = settings->text("root");
   out.log_level = *log::parse_level(settings->text("log.level"));
   out.log_format = *log::parse_format(settings->text("log.format"));
@@ -242,12 +262,15 @@ Result<AgentSettings> load_agent_settings(const std::string& path, const Environ
 
 Environment with_overrides(Environment environment, const SettingOverrides& overrides) {
   return [environment = std::move(environment), overrides](const std::string& name) {
-    if (name == "GODWIT_ROOT" && !overrides.root.empty()) return std::optional(overrides.root);
-    if (name == "GODWIT_LOG_LEVEL" && !overrides.log_level.empty()) {
-      return std::optional(overrides.log_level);
-    }
-    if (name == "GODWIT_LOG_FORMAT" && !overrides.log_format.empty()) {
-      return std::optional(overrides.log_format);
+    const std::pair<std::string_view, std::string_view> given[] = {
+        {"GODWIT_ROOT", overrides.root},
+        {"GODWIT_LOG_LEVEL", overrides.log_level},
+        {"GODWIT_LOG_FORMAT", overrides.log_format},
+        {"GODWIT_HTTP_LISTEN", overrides.listen},
+        {"GODWIT_HTTP_NAMING", overrides.naming},
+    };
+    for (const auto& [variable, value] : given) {
+      if (name == variable && !value.empty()) return std::optional(std::string(value));
     }
     return environment(name);
   };

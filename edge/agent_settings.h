@@ -12,6 +12,7 @@
 #include "edge/link_settings.h"
 #include "edge/way_settings.h"
 #include "transport/log.h"
+#include "transport/naming/name_set.h"
 #include "transport/settings.h"
 
 namespace godwit {
@@ -20,6 +21,7 @@ inline constexpr const char* default_agent_config = "/etc/godwit/agent.yaml";
 
 struct AgentSettings {
   std::string node;
+  std::string pod, pod_namespace;  // this agent's own; empty outside of Kubernetes
   std::int64_t interval_ms = 1000;
   std::int64_t flush_interval_ms = 10'000;
   std::string buffer_path;  // empty: in RAM
@@ -32,6 +34,7 @@ struct AgentSettings {
   std::string npd_socket;  // empty: no external monitor
   bool publish_latest = false;
   std::string http_listen;  // empty: no server
+  Naming naming;            // of /metrics
   std::string root = "/";
   log::Level log_level = log::Level::info;
   log::Format log_format = log::Format::text;
@@ -56,7 +59,7 @@ Result<AgentSettings> load_agent_settings(const std::string& path, const Environ
 
 // What the command line may say instead of file and environment.
 struct SettingOverrides {
-  std::string root, log_level, log_format;  // empty: not given
+  std::string root{}, log_level{}, log_format{}, listen{}, naming{};  // empty: not given
 };
 Environment with_overrides(Environment environment, const SettingOverrides& overrides);
 

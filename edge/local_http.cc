@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "transport/exposition.h"
+#include "transport/naming/name_plan.h"
 #include "transport/text.h"
 
 namespace godwit {
@@ -30,18 +31,24 @@ void LocalStatus::set_debug(std::string json) {
   debug_ = std::move(json);
 }
 
+std::vector<Sample> LocalStatus::readings() const {
+  std::vector<Sample> all;
+  const std::lock_guard lock(mutex_);
+  for (const auto& [collector, samples] : readings_) {
+    all.insert(all.end(), samples.begin(), samples.end());
+  }
+  return all;
+}
+
 HttpResponse LocalStatus::answer(const HttpRequest& request, std::int64_t steady_now_ms) const {
   if (request.method != "GET" && request.method != "HEAD") {
     return {.status = 405, .body = "only GET and HEAD\n"};
   }
-  const std::lock_guard lock(mutex_);
   if (request.path == "/metrics") {
-    std::vector<Sample> all;
-    for (const auto& [collector, samples] : readings_) {
-      all.insert(all.end(), samples.begin(), samples.end());
-    }
-    return {.content_type = std::string(exposition_content_type), .body = expose(all)};
+    return {.content_type = std::string(exposition_content_type),
+            .body = expose(rename_samples(readings(), node_, naming_))};
   }
+  const std::lock_guard lock(mutex_);
   if (request.path == "/healthz") {
     const std::int64_t still = steady_now_ms - turned_ms_;
     if (still <= longest_turn_ms) return {.body = "ok\n"};

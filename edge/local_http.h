@@ -1,4 +1,5 @@
-// What a node shows on its own address: /metrics (the latest readings), /healthz (the loop turns),
+// What a node shows on its own address: /metrics (the latest readings, by
+// the names that were asked for), /healthz (the loop turns),
 // /readyz (it collects and stores), /debug (state as JSON). Filled by the agent's thread, read by
 // the HTTP server's.
 #pragma once
@@ -7,15 +8,20 @@
 #include <map>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "transport/http_server.h"
 #include "transport/metric.h"
+#include "transport/naming/name_set.h"
 
 namespace godwit {
 
 class LocalStatus {
  public:
+  explicit LocalStatus(std::string node = {}, Naming naming = {})
+      : node_(std::move(node)), naming_(std::move(naming)) {}
+
   // Replaces the readings of one collector; empty removes them. Any thread.
   void put(std::string_view collector, std::vector<Sample>&& samples);
   // `not_ready`: why /readyz says no; empty when it says yes. Any thread.
@@ -26,6 +32,10 @@ class LocalStatus {
   [[nodiscard]] HttpResponse answer(const HttpRequest& request, std::int64_t steady_now_ms) const;
 
  private:
+  [[nodiscard]] std::vector<Sample> readings() const;
+
+  const std::string node_;
+  const Naming naming_;  // of /metrics
   mutable std::mutex mutex_;
   // Protected by mutex_.
   std::map<std::string, std::vector<Sample>, std::less<>> readings_;

@@ -146,6 +146,8 @@ Commands declare(CLI::App& app, Options& options) {
   app.add_option("--log-format", options.overrides.log_format, "text, json");
   Commands on{};
   on.run = app.add_subcommand("run", "collect, store and deliver");
+  on.run->add_option("--listen", options.overrides.listen, "http.listen, e.g. :9998");
+  on.run->add_option("--naming", options.overrides.naming, "http.naming, e.g. jetson_gpu,node");
   on.once = app.add_subcommand("once", "read everything once and print it");
   on.once->add_option("--format", options.format, "table, prom or json")
       ->check(CLI::IsMember({"table", "prom", "json"}));

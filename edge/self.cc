@@ -69,7 +69,9 @@ ProcessUsage process_usage() {
 }
 
 void add_self_readings(const SelfState& state, Batch& out) {
-  out.add_info("godwit_agent_info", {{"version", GODWIT_VERSION}});
+  out.add_info(
+      "godwit_agent_info",
+      {{"namespace", state.pod_namespace}, {"pod", state.pod}, {"version", GODWIT_VERSION}});
   out.add("godwit_buffer_ticks", number(state.buffer.ticks + state.gathered_ticks));
   out.add("godwit_buffer_bytes", number(state.buffer.bytes));
   if (state.oldest_age_ms) {

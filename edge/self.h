@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "edge/boot_clock.h"
@@ -16,6 +17,7 @@
 namespace godwit {
 
 struct SelfState {
+  std::string pod, pod_namespace;  // where it runs; empty outside of Kubernetes
   BufferStats buffer;
   bool buffer_in_memory = false;
   Durability durability = Durability::balanced;

@@ -149,7 +149,7 @@ constexpr MetricInfo table[] = {
     {"godwit_collector_success", gauge, "", "1 when the collector's last run succeeded."},
     {"godwit_collector_duration_seconds", gauge, "seconds", "Time the collector's last run took."},
     {"godwit_collector_last_success_timestamp_seconds", gauge, "seconds", "Time of the collector's last success, seconds since 1970."},
-    {"godwit_agent_info", info, "", "The agent: version."},
+    {"godwit_agent_info", info, "", "The agent: version, and the pod that it runs in."},
     {"godwit_buffer_ticks", gauge, "", "Ticks that wait for delivery."},
     {"godwit_buffer_bytes", gauge, "bytes", "Bytes of the frames that wait for delivery."},
     {"godwit_buffer_oldest_age_seconds", gauge, "seconds", "Age of the oldest tick that waits for delivery."},

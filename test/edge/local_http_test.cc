@@ -40,5 +40,14 @@ TEST_CASE("the node's pages") {
   CHECK(status.answer(post, 2000).status == 405);
 }
 
+TEST_CASE("/metrics shows the names that were asked for") {
+  LocalStatus status("edge-1", *parse_naming({"node"}));
+  status.put("load", {{{"node_load1", {}, Kind::gauge}, 1.5}});
+  status.put("jtop", {{{"hw_host_power_watts", {}, Kind::gauge}, 7}});
+  const std::string body = status.answer(get("/metrics"), 0).body;
+  CHECK(body.find("node_load1 1.5\n") != std::string::npos);
+  CHECK(body.find("hw_host_power_watts") == std::string::npos);
+}
+
 }  // namespace
 }  // namespace godwit

@@ -1,0 +1,11 @@
+// The name sets that there are, each defined in the file of its name. The order is that of the
+// documentation; sets never depend on each other.
+#pragma once
+
+#include "transport/naming/name_set.h"
+
+namespace godwit {
+
+extern const NameSet node_names;
+
+}  // namespace godwit
