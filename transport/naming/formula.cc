@@ -68,6 +68,8 @@ double combine(How how, const Gathered& a, const Gathered& b, double scale) {
       return static_cast<double>(a.present);
     case How::zero:
       return 0;
+    case How::code:
+      return a.largest > 0 ? scale : absent;
     case How::whole_or_zero:
       return std::ceil(scaled(a.first, scale));
     default:

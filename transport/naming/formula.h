@@ -19,6 +19,7 @@ enum class How : std::uint8_t {
   largest,        // of a
   count,          // how many of a have a sample
   zero,           // 0 where any of a has a sample
+  code,           // the hexadecimal label `code` as a number, where a is 1
   ratio,          // sum of a / sum of b
   difference,     // sum of a - sum of b
   whole_or_zero,  // copy, rounded up; 0 where any of b has a sample, whatever labels they have

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <unordered_map>
 #include <utility>
 
@@ -76,6 +77,7 @@ class Joins {
     }
     const auto look_up = [&](std::string_view name) -> std::string_view {
       if (name == "@node") return node_;
+      if (name == "__name__") return series.name;
       if (const auto own = find_label(series, name); !own.empty()) return own;
       for (const Series* info : infos) {
         if (const auto joined = find_label(*info, name); !joined.empty()) return joined;
@@ -107,6 +109,12 @@ class Joins {
   std::string_view node_;
   std::vector<std::pair<const NameJoin*, Infos>> joins_;
 };
+
+// Hexadecimal, with or without 0x.
+std::optional<std::uint32_t> parse_code(std::string_view text) {
+  if (text.starts_with("0x") || text.starts_with("0X")) text.remove_prefix(2);
+  return parse_int<std::uint32_t>(text, 16);
+}
 
 bool keeps_kind(How how) { return how == How::copy || how == How::sum; }
 
@@ -145,10 +153,17 @@ class SetPlan {
       Series named{expand_text(row.name, lookup), expand_labels(row.labels, set_.labels, lookup),
                    kind};
       if (!is_valid(named)) return;  // a template of foreign text may come to too much
+      double scale = row.scale;
+      if (row.how == How::code) {
+        const auto code = parse_code(lookup("code"));
+        if (!code) return;
+        scale = static_cast<double>(*code);
+        number_code(named);
+      }
       const auto [at, is_new] =
           index_.try_emplace(format_series(named), Place{series_.size(), &row});
       if (at->second.row != &row) return;  // an earlier row gives this series
-      if (is_new) series_.push_back({std::move(named), &set_, {row.how, row.scale, {}, 0}});
+      if (is_new) series_.push_back({std::move(named), &set_, {row.how, scale, {}, 0}});
       series_[at->second.index].formula.inputs.push_back(column);
     });
   }
@@ -168,6 +183,14 @@ class SetPlan {
       if (at == index_.end() || at->second.row != &row) return;
       series_[at->second.index].formula.inputs.push_back(column);
     });
+  }
+
+  // The second code of a device is name_1, and so on to name_9.
+  void number_code(Series& named) const {
+    const std::string name = named.name;
+    for (int n = 1; n <= 9 && index_.contains(format_series(named)); ++n) {
+      named.name = concat(name, "_", n);
+    }
   }
 
   struct Place {
@@ -199,6 +222,7 @@ NamePlan plan_names(std::span<const Series> schema, std::string_view node, const
   plan.own_pod = own_pod_labels(schema);
   const SchemaIndex index(schema);
   for (const NameSet* set : naming.sets) {
+    if (!set->only_with.empty() && index.find(set->only_with).empty()) continue;
     if (!set->adopts.empty()) {
       plan.adopted.resize(schema.size(), nullptr);
       for (const auto column : index.find(set->adopts)) plan.adopted[column] = set;

@@ -37,12 +37,13 @@ struct NameJoin {
 };
 
 struct NameSet {
-  std::string_view name;         // in the setting `naming`
-  std::string_view job;          // label job at the relay
-  bool own_pod = false;          // labels namespace and pod of the agent's own pod, at the relay
-  std::string_view labels = {};  // of every row; a row's own label of that name wins
-  std::string_view adopts = {};  // canonical names (a `*` at the end) that belong to this set as
-                                 // they are: written once, with this set's job
+  std::string_view name;            // in the setting `naming`
+  std::string_view job;             // label job at the relay
+  bool own_pod = false;             // labels namespace and pod of the agent's own pod, at the relay
+  std::string_view only_with = {};  // canonical metric without which a node has nothing of this set
+  std::string_view labels = {};     // of every row; a row's own label of that name wins
+  std::string_view adopts = {};     // canonical names (a `*` at the end) that belong to this set as
+                                    // they are: written once, with this set's job
   std::span<const NameJoin> joins = {};
   std::span<const NameRow> rows = {};
 };

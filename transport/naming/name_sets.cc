@@ -10,6 +10,9 @@ std::span<const NameSet* const> all_name_sets() {
   // clang-format off
   static constexpr const NameSet* sets[] = {
       &node_names,
+      &jetson_gpu_names,
+      &jetson_names,
+      &npu_exporter_names,
   };
   // clang-format on
   return sets;

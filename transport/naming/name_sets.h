@@ -7,5 +7,8 @@
 namespace godwit {
 
 extern const NameSet node_names;
+extern const NameSet jetson_gpu_names;
+extern const NameSet jetson_names;
+extern const NameSet npu_exporter_names;
 
 }  // namespace godwit

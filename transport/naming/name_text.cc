@@ -18,7 +18,10 @@ bool matches_any(std::string_view patterns, std::string_view text) {
 // What stands between braces: `label` or `label|modifier`.
 std::string expand_field(std::string_view field, const LabelLookup& lookup) {
   const auto bar = field.find('|');
-  const std::string_view value = lookup(field.substr(0, bar));
+  std::string_view value;
+  for (const auto name : split(field.substr(0, bar), '/')) {
+    if (value.empty()) value = lookup(name);
+  }
   if (bar == std::string_view::npos) return std::string(value);
   const std::string_view modifier = field.substr(bar + 1);
   if (modifier == "lower") return to_lower(value);
@@ -79,6 +82,10 @@ std::string expand_text(std::string_view text, const LabelLookup& lookup) {
 
 Labels expand_labels(std::string_view labels, std::string_view more, const LabelLookup& lookup) {
   Labels out;
+  if (labels.starts_with('-')) {
+    labels.remove_prefix(1);
+    more = {};
+  }
   for (const auto list : {labels, more}) {
     for (const auto item : split(list, ',')) {
       const auto equals = item.find('=');

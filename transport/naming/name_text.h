@@ -3,10 +3,12 @@
 //
 // Match: conditions separated by blanks, all of which must hold: `label=value`, with alternatives
 // `a|b` and `*` for any run of characters; `label!=value` for the opposite. Case does not matter:
-// boards write VDD_IN and vdd_in. A label that is not there is the empty text.
+// boards write VDD_IN and vdd_in. A label that is not there is the empty text; `__name__` is the
+// metric's name.
 // Labels: `name=text` separated by commas. In the text `{label}` stands for that label's value,
-// `{label|lower}` in lower case, `{label|next}` for the number after it, `{label|none}` for "none"
-// where it is not there; a label whose text comes out empty is left out.
+// `{a/b}` for the first of them that is there, `{label|lower}` for lower case, `{label|next}` for
+// the number after it, `{label|none}` for "none" where it is not there; a label whose text comes
+// out empty is left out. A `-` in front of all: without the labels of the set.
 #pragma once
 
 #include <functional>
