@@ -94,12 +94,13 @@ std::unique_ptr<KubeedgeRules> keep_rules(const RelaySettings& settings) {
 }
 
 std::unique_ptr<NodeKeeper> keep_nodes(const RelaySettings& settings, std::atomic<bool>& cancel) {
-  if (!settings.nodes.annotations) return nullptr;
+  const NodeLimits& wanted = settings.nodes.limits;
+  if (!wanted.annotations && !wanted.conditions) return nullptr;
   HttpClientOptions http = kubernetes_http_options(settings.kubernetes);
   http.cancelled = &cancel;
   return std::make_unique<NodeKeeper>(
-      KubernetesClient(settings.kubernetes.url, make_http_call(std::move(http))),
-      settings.nodes.patcher, cancel, system_clock());
+      KubernetesClient(settings.kubernetes.url, make_http_call(std::move(http))), settings.nodes,
+      cancel, system_clock());
 }
 
 HttpResponse serve(const Relay& relay, const EventbusGateway* eventbus, const NodeKeeper* nodes,

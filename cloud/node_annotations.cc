@@ -73,8 +73,9 @@ std::optional<double> power(const NpuReport& report) {
 std::string node_health(const NpuReport& report) {
   bool is_degraded = false;
   for (const auto& chip : report.chips) {
-    if (chip.state == State::failed || chip.state == State::unknown) return "Unhealthy";
-    is_degraded = is_degraded || chip.state == State::degraded;
+    const State state = chip.state.value_or(State::unknown);
+    if (state == State::failed || state == State::unknown) return "Unhealthy";
+    is_degraded = is_degraded || state == State::degraded;
   }
   return is_degraded ? "Warning" : "Healthy";
 }
@@ -114,7 +115,7 @@ std::string chips_text(const NpuReport& report) {
     const NpuChip& chip = report.chips[i];
     json entry{{"npu", chip.npu.value_or(static_cast<std::int64_t>(i))},
                {"chip", chip.chip.value_or(0)},
-               {"health", chip_health(chip.state)}};
+               {"health", chip_health(chip.state.value_or(State::unknown))}};
     if (chip.phy_id) entry["phy_id"] = *chip.phy_id;
     if (!chip.bus_id.empty()) entry["bus_id"] = chip.bus_id;
     const auto tenths = round_to_integer(times(chip_power(report, i), 10));

@@ -23,6 +23,18 @@ std::vector<Setting> node_settings_table() {
        .type = SettingType::flag,
        .fallback = "false",
        .help = "Keep NPU annotations on the Node objects, as k8s-monitor reads them."},
+      {.key = "kubernetes.conditions",
+       .type = SettingType::flag,
+       .fallback = "false",
+       .help = "Keep conditions on the Node objects (GPUHealthy, NPUUnhealthy, EdgeTelemetryStale, "
+               "...), "
+               "and tell of changes by Events."},
+      {.key = "kubernetes.heartbeat",
+       .type = SettingType::duration,
+       .fallback = "5m",
+       .help = "Between two writes of conditions that do not change.",
+       .min = 10 * second,
+       .max = hour},
       {.key = "kubernetes.min_interval",
        .type = SettingType::duration,
        .fallback = "10s",
@@ -32,7 +44,8 @@ std::vector<Setting> node_settings_table() {
       {.key = "kubernetes.stale_after",
        .type = SettingType::duration,
        .fallback = "3m",
-       .help = "A Node whose readings are older is shown as Unhealthy, without figures.",
+       .help = "A Node whose readings are older is Unhealthy, without figures, and its conditions "
+               "Unknown.",
        .min = 30 * second,
        .max = 24 * hour},
       {.key = "kubernetes.qps",
@@ -44,18 +57,20 @@ std::vector<Setting> node_settings_table() {
   };
 }
 
-NodeSettings finalise_nodes(const Settings& settings) {
-  NodeSettings out;
-  out.annotations = settings.flag("kubernetes.annotations");
-  out.patcher.limits = {settings.integer("kubernetes.min_interval"),
-                        settings.integer("kubernetes.stale_after")};
-  out.patcher.qps = static_cast<double>(settings.integer("kubernetes.qps"));
+NodePatcherOptions finalise_nodes(const Settings& settings) {
+  NodePatcherOptions out;
+  out.limits = {settings.integer("kubernetes.min_interval"),
+                settings.integer("kubernetes.stale_after"),
+                settings.integer("kubernetes.heartbeat"), settings.flag("kubernetes.annotations"),
+                settings.flag("kubernetes.conditions")};
+  out.qps = static_cast<double>(settings.integer("kubernetes.qps"));
   return out;
 }
 
 NodeKeeper::NodeKeeper(KubernetesClient client, NodePatcherOptions options,
                        std::atomic<bool>& cancel, Clock clock)
-    : patcher_(std::move(client), options),
+    : limits_(options.limits),
+      patcher_(std::move(client), options),
       cancel_(cancel),
       clock_(std::move(clock)),
       thread_([this] { run(); }) {}
@@ -73,7 +88,10 @@ void NodeKeeper::run() {
 }
 
 void NodeKeeper::on_live(std::string_view node, const Schema& schema, const Frame& frame) {
-  if (auto report = read_npu_report(schema, frame)) patcher_.on_report(node, std::move(*report));
+  NodeNews news{frame.times_ms.back(), {}, {}};
+  if (limits_.annotations) news.report = read_npu_report(schema, frame);
+  if (limits_.conditions) news.problems = read_problems(schema, frame);
+  if (news.report || limits_.conditions) patcher_.on_live(node, std::move(news));
 }
 
 std::string NodeKeeper::metrics() const {
@@ -85,6 +103,8 @@ std::string NodeKeeper::metrics() const {
   }
   out.add("godwit_relay_kubernetes_patches_total", static_cast<double>(stats.patches));
   out.add("godwit_relay_kubernetes_refused_nodes_total", static_cast<double>(stats.refused));
+  out.add("godwit_relay_kubernetes_dropped_events_total",
+          static_cast<double>(stats.dropped_events));
   out.add("godwit_relay_kubernetes_nodes", static_cast<double>(stats.nodes));
   out.add("godwit_relay_kubernetes_missing_nodes", static_cast<double>(stats.missing));
   out.add("godwit_relay_kubernetes_behind_seconds", static_cast<double>(stats.behind_ms) / 1000);

@@ -1,5 +1,6 @@
 // NodeKeeper: what a relay does for the Node objects of Kubernetes, with a thread of its own:
-// kubernetes.annotations. The relay's owner thread only hands it what it sees.
+// kubernetes.annotations and kubernetes.conditions. The relay's owner thread only hands it what it
+// sees.
 #pragma once
 
 #include <atomic>
@@ -15,12 +16,8 @@
 
 namespace godwit {
 
-struct NodeSettings {
-  bool annotations = false;
-  NodePatcherOptions patcher;
-};
 std::vector<Setting> node_settings_table();
-NodeSettings finalise_nodes(const Settings& settings);
+NodePatcherOptions finalise_nodes(const Settings& settings);
 
 class NodeKeeper {
  public:
@@ -41,6 +38,7 @@ class NodeKeeper {
  private:
   void run();
 
+  const NodeLimits limits_;
   NodePatcher patcher_;
   std::atomic<bool>& cancel_;
   Clock clock_;

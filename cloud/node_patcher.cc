@@ -17,9 +17,8 @@ constexpr std::int64_t log_interval_ms = minute;
 constexpr std::int64_t denied_pause_ms = minute;
 constexpr int conflict_status = 409;
 
-bool says_the_same(NpuReport a, const NpuReport& b) {
-  a.time_ms = b.time_ms;
-  return a == b;
+bool says_the_same(const NpuReport& a, const NpuReport& b) {
+  return a.chips == b.chips && a.card_watts == b.card_watts;
 }
 
 const char* result_name(const Error& error) {
@@ -37,9 +36,16 @@ NodePatcher::NodePatcher(KubernetesClient client, NodePatcherOptions options,
       random_(random),
       server_backoff_(second, minute, std::move(random)) {}
 
-void NodePatcher::on_report(std::string_view node, NpuReport report) {
+void NodePatcher::on_live(std::string_view node, NodeNews news) {
   const std::lock_guard lock(mutex_);
-  if (Mail* mail = find_or_add(node)) mail->report = std::move(report);
+  Mail* mail = find_or_add(node);
+  if (mail == nullptr) return;
+  mail->live_ms = std::max(mail->live_ms, news.live_ms);
+  if (news.report) {
+    const NpuReport* before = mail->report ? &*mail->report : nullptr;
+    mail->report = complete_report(before, std::move(*news.report), options_.limits.stale_after_ms);
+  }
+  if (news.problems) mail->problems = std::move(news.problems);
 }
 
 void NodePatcher::on_presence(std::string_view node, bool online) {
@@ -62,7 +68,11 @@ NodePatcherStats NodePatcher::stats() const {
 std::int64_t NodePatcher::step(std::int64_t now_wall_ms, std::int64_t steady_ms) {
   take_mail(steady_ms);
   const std::int64_t wait = wait_ms(steady_ms);
-  if (wait <= 0) look_after(entries_.find(schedule_.begin()->second), now_wall_ms, steady_ms);
+  if (wait <= 0 && !events_.empty()) {
+    send_event(steady_ms);
+  } else if (wait <= 0) {
+    look_after(entries_.find(schedule_.begin()->second), now_wall_ms, steady_ms);
+  }
   publish_stats(steady_ms);
   return std::max<std::int64_t>(wait, 0);
 }
@@ -83,27 +93,42 @@ void NodePatcher::take_mail(std::int64_t steady_ms) {
       entry = entries_.try_emplace(node).first;
     }
     entry->second.heard_ms = steady_ms;
-    if (news.online) {
-      entry->second.view.online = *news.online;
-      // By then a node that is away shows stale readings, if it shows any.
-      if (!entry->second.view.report) {
-        set_due(entry,
-                std::min(entry->second.due_ms, steady_ms + spread(options_.limits.stale_after_ms)));
-      }
+    Entry& known = entry->second;
+    if (news.online) known.view.online = *news.online;
+    bool is_news = known.view.live_ms == 0 && news.live_ms > 0 && options_.limits.conditions;
+    if (news.live_ms - known.view.live_ms >= options_.limits.stale_after_ms) {
+      known.view.since_ms = news.live_ms;
     }
-    if (news.report) take_report(entry, std::move(*news.report), steady_ms);
+    known.view.live_ms = std::max(known.view.live_ms, news.live_ms);
+    if (news.report) is_news = take_report(known, std::move(*news.report)) || is_news;
+    if (news.problems) is_news = take_problems(known, std::move(*news.problems)) || is_news;
+    // Whoever failed waits for his turn.
+    if (is_news && known.pause_ms == 0) {
+      set_due(entry, std::min(known.due_ms, std::max(steady_ms, known.not_before_ms)));
+    } else if (news.online && known.pause_ms == 0) {
+      // By then a node that is away shows old readings, if it shows any.
+      const std::int64_t stale_ms = steady_ms + spread(options_.limits.stale_after_ms);
+      set_due(entry, std::min(known.due_ms, stale_ms));
+    }
   }
 }
 
-void NodePatcher::take_report(Entries::iterator entry, NpuReport&& report, std::int64_t steady_ms) {
-  Entry& known = entry->second;
-  if (known.view.report && report.time_ms <= known.view.report->time_ms) return;
-  const bool is_news = !known.told || !says_the_same(*known.told, report) ||
-                       report.time_ms - known.told->time_ms >= options_.limits.stale_after_ms / 3;
-  known.view.report = std::move(report);
-  // Whoever failed waits for his turn.
-  if (!is_news || known.pause_ms > 0) return;
-  set_due(entry, std::min(known.due_ms, std::max(steady_ms, known.not_before_ms)));
+bool NodePatcher::take_report(Entry& known, NpuReport&& report) const {
+  auto& present = known.view.report;
+  if (present && report.time_ms <= present->time_ms) return false;
+  const NodeLimits& limits = options_.limits;
+  present =
+      complete_report(present ? &*present : nullptr, std::move(report), limits.stale_after_ms);
+  return limits.annotations &&
+         (!known.told || !says_the_same(*known.told, *present) ||
+          present->time_ms - known.told->time_ms >= limits.stale_after_ms / 3);
+}
+
+bool NodePatcher::take_problems(Entry& known, ProblemReport&& report) {
+  auto& present = known.view.problems;
+  if (present && report.time_ms <= present->time_ms) return false;
+  present = std::move(report);
+  return !known.told_problems || *known.told_problems != present->problems;
 }
 
 void NodePatcher::set_due(Entries::iterator entry, std::int64_t due_ms) {
@@ -122,8 +147,9 @@ std::int64_t NodePatcher::wait_ms(std::int64_t steady_ms) {
   const double passed_s = static_cast<double>(steady_ms - tokens_at_ms_) / 1000;
   tokens_ = std::min(std::max(1.0, options_.qps), tokens_ + passed_s * options_.qps);
   tokens_at_ms_ = steady_ms;
-  if (schedule_.empty()) return hour;
-  std::int64_t wait = std::max(schedule_.begin()->first, paused_until_ms_) - steady_ms;
+  if (schedule_.empty() && events_.empty()) return hour;
+  const std::int64_t due_ms = events_.empty() ? schedule_.begin()->first : steady_ms;
+  std::int64_t wait = std::max(due_ms, paused_until_ms_) - steady_ms;
   if (tokens_ < 1) {
     wait = std::max(wait, static_cast<std::int64_t>((1 - tokens_) / options_.qps * 1000) + 1);
   }
@@ -149,25 +175,55 @@ void NodePatcher::look_after(Entries::iterator entry, std::int64_t now_wall_ms,
     return on_failure(entry, decision.error(), steady_ms);
   }
   server_backoff_.reset();
+  if (options_.events) {
+    for (const auto& change : decision->conditions.changes) {
+      events_.add(entry->first, decision->uid, change);
+    }
+  }
   on_written(entry, *decision, now_wall_ms, steady_ms);
 }
 
-void NodePatcher::on_written(Entries::iterator entry, const AnnotationDecision& decision,
+void NodePatcher::send_event(std::int64_t steady_ms) {
+  tokens_ -= 1;
+  const Status sent = events_.send(client_);
+  ++counted_.requests[sent ? "ok" : result_name(sent.error())];
+  if (sent) return server_backoff_.reset();
+  tell_trouble(sent.error(), steady_ms);
+  pause_all(sent.error(), steady_ms);
+}
+
+void NodePatcher::on_written(Entries::iterator entry, const NodeDecision& decision,
                              std::int64_t now_wall_ms, std::int64_t steady_ms) {
   Entry& known = entry->second;
   if (std::exchange(known.missing, false)) --missing_;
   known.pause_ms = 0;
-  // Nothing is left to do until somebody hears of the node again.
-  if (decision.is_stale || decision.shown_ms == 0) return erase(entry);
+  const NodeLimits& limits = options_.limits;
+  const AnnotationDecision& annotations = decision.annotations;
   const auto& own = known.view.report;
-  if (own && own->time_ms == decision.shown_ms) {
+  if (own && own->time_ms == annotations.shown_ms) {
     known.told = own;
-  } else if (!known.told || known.told->time_ms / second != decision.shown_ms / second) {
+  } else if (!known.told || known.told->time_ms / second != annotations.shown_ms / second) {
     known.told.reset();  // another relay's
   }
-  const std::int64_t stale_in_ms =
-      decision.shown_ms + patience_ms(known.view, options_.limits) - now_wall_ms;
-  set_due(entry, steady_ms + std::max(stale_in_ms, second) + spread(second));
+  known.told_problems.reset();
+  if (known.view.problems) known.told_problems = known.view.problems->problems;
+
+  std::int64_t next_ms = INT64_MAX;  // when the object needs another look without further news
+  if (annotations.shown_ms > 0 && !annotations.is_stale) {
+    next_ms = annotations.shown_ms + patience_ms(known.view, limits);
+  }
+  const ConditionDecision& conditions = decision.conditions;
+  if (conditions.shown_ms > 0 && !conditions.is_stale) {
+    const std::int64_t newest_ms = std::max(conditions.shown_ms, known.view.live_ms);
+    next_ms = std::min(next_ms, newest_ms + condition_patience_ms(known.view, limits));
+    if (now_wall_ms - known.view.live_ms < limits.stale_after_ms) {
+      next_ms = std::min(next_ms, conditions.shown_ms + limits.heartbeat_ms);
+    }
+  }
+  // Nothing is left to do until somebody hears of the node again.
+  if (next_ms == INT64_MAX) return erase(entry);
+  const std::int64_t wait_ms = std::max(next_ms - now_wall_ms, limits.min_interval_ms / 2);
+  set_due(entry, steady_ms + wait_ms + spread(second));
 }
 
 void NodePatcher::on_missing(Entries::iterator entry, std::int64_t steady_ms) {
@@ -187,6 +243,10 @@ void NodePatcher::on_failure(Entries::iterator entry, const Error& error, std::i
                        : std::clamp(known.pause_ms * 2, second, 5 * minute);
   set_due(entry, steady_ms + spread(known.pause_ms));
   tell_trouble(error, steady_ms);
+  pause_all(error, steady_ms);
+}
+
+void NodePatcher::pause_all(const Error& error, std::int64_t steady_ms) {
   std::int64_t pause_ms = client_.retry_after_ms();
   if (error.code == ErrorCode::permission) pause_ms = std::max(pause_ms, denied_pause_ms);
   // One object that cannot be written (500) is no reason to leave the others.
@@ -214,12 +274,14 @@ void NodePatcher::tell_trouble(const Error& error, std::int64_t steady_ms) {
   const bool is_denied = error.code == ErrorCode::permission;
   log::warning("kubernetes", "a Node cannot be written",
                {{"reason", error.message},
-                {"advice", is_denied ? "add deploy/components/node-status" : "none: tried again"}});
+                {"advice", is_denied ? "add deploy/components/node-annotations, node-conditions"
+                                     : "none: tried again"}});
 }
 
 void NodePatcher::publish_stats(std::int64_t steady_ms) {
   counted_.nodes = entries_.size();
   counted_.missing = missing_;
+  counted_.dropped_events = events_.dropped();
   counted_.behind_ms =
       schedule_.empty() ? 0 : std::max<std::int64_t>(0, steady_ms - schedule_.begin()->first);
   const std::lock_guard lock(mutex_);

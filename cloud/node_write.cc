@@ -53,16 +53,43 @@ bool is_due(const json& present, const NpuReport& report, std::int64_t shown_ms,
   return !differences(present, annotate(same_time)).empty();
 }
 
-json patch_of(const Annotations& changes, const json& version) {
-  json annotations = json::object();
-  for (const auto& [key, value] : changes) annotations[key] = value ? json(*value) : json();
-  json metadata{{"annotations", std::move(annotations)}};
-  if (version.is_string()) metadata["resourceVersion"] = version;
-  return {{"metadata", std::move(metadata)}};
-}
-
 json member(const json& object, const char* key) {
   return object.is_object() ? object.value(key, json()) : json();
+}
+
+json to_json(const Annotations& changes) {
+  json out = json::object();
+  for (const auto& [key, value] : changes) out[key] = value ? json(*value) : json();
+  return out;
+}
+
+// Refused (409) when the object is not any more what was read.
+Result<json> patch(KubernetesClient& client, const std::string& path, const json& read, json change,
+                   NodeRequests& counts) {
+  const json version = member(member(read, "metadata"), "resourceVersion");
+  if (version.is_string()) change["metadata"]["resourceVersion"] = version;
+  ++counts.requests;
+  auto done = client.patch(path, "strategic-merge-patch", change);
+  if (done) ++counts.patches;
+  return done;
+}
+
+NodeDecision decide(const json& object, const NodeView& view, const NodeLimits& limits,
+                    std::int64_t now_wall_ms) {
+  NodeDecision out;
+  const json metadata = member(object, "metadata");
+  const json uid = member(metadata, "uid");
+  if (uid.is_string()) out.uid = uid.get<std::string>();
+  if (limits.annotations) {
+    json present = member(metadata, "annotations");
+    if (!present.is_object()) present = json::object();
+    out.annotations = decide_annotations(present, view, limits, now_wall_ms);
+  }
+  if (limits.conditions) {
+    const json present = member(member(object, "status"), "conditions");
+    out.conditions = decide_conditions(present, view, limits, now_wall_ms);
+  }
+  return out;
 }
 
 }  // namespace
@@ -93,30 +120,29 @@ AnnotationDecision decide_annotations(const json& present, const NodeView& view,
   return out;
 }
 
-Result<AnnotationDecision> write_node(KubernetesClient& client, const std::string& node,
-                                      const NodeView& view, const NodeLimits& limits,
-                                      std::int64_t now_wall_ms, NodeRequests& counts) {
+Result<NodeDecision> write_node(KubernetesClient& client, const std::string& node,
+                                const NodeView& view, const NodeLimits& limits,
+                                std::int64_t now_wall_ms, NodeRequests& counts) {
   const std::string path = concat("/api/v1/nodes/", node);
   Error conflict;
   for (int i = 0; i < max_tries; ++i) {
     ++counts.requests;
-    const auto object = client.get(path);
+    auto object = client.get(path);
     if (!object) return object.error();
-    const json metadata = member(*object, "metadata");
-    json present = member(metadata, "annotations");
-    if (!present.is_object()) present = json::object();
-    AnnotationDecision decision = decide_annotations(present, view, limits, now_wall_ms);
-    if (!decision.write) return decision;
-    ++counts.requests;
-    const auto done = client.patch(path, "strategic-merge-patch",
-                                   patch_of(*decision.write, member(metadata, "resourceVersion")));
-    if (done) {
-      ++counts.patches;
-      return decision;
+    NodeDecision decision = decide(*object, view, limits, now_wall_ms);
+    if (decision.annotations.write) {
+      object =
+          patch(client, path, *object,
+                {{"metadata", {{"annotations", to_json(*decision.annotations.write)}}}}, counts);
     }
-    if (client.last_status() != 409) return done.error();
+    if (object && !decision.conditions.write.empty()) {
+      object = patch(client, concat(path, "/status"), *object,
+                     {{"status", {{"conditions", decision.conditions.write}}}}, counts);
+    }
+    if (object) return decision;
+    if (client.last_status() != 409) return object.error();
     ++counts.conflicts;
-    conflict = done.error();
+    conflict = object.error();
   }
   return Error{ErrorCode::unavailable, conflict.message};
 }

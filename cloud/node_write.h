@@ -17,19 +17,10 @@
 
 #include "cloud/kubernetes_client.h"
 #include "cloud/node_annotations.h"
+#include "cloud/node_conditions.h"
+#include "cloud/node_view.h"
 
 namespace godwit {
-
-struct NodeLimits {
-  std::int64_t min_interval_ms = 10'000;  // between readings that are written
-  std::int64_t stale_after_ms = 180'000;  // then a reading is nobody's present any more
-};
-
-// What this relay knows of a node.
-struct NodeView {
-  std::optional<NpuReport> report;  // the newest live one
-  bool online = false;              // its agent is connected to the broker
-};
 
 // How old the reading that an object shows must be before this relay calls it stale.
 std::int64_t patience_ms(const NodeView& view, const NodeLimits& limits);
@@ -44,16 +35,24 @@ struct AnnotationDecision {
 AnnotationDecision decide_annotations(const nlohmann::json& present, const NodeView& view,
                                       const NodeLimits& limits, std::int64_t now_wall_ms);
 
-// Reads the object and brings it in line; again after a conflict, a few times. Errors are the
-// client's. `requests` counts; `patches` those that changed the object.
+// What became of an object.
+struct NodeDecision {
+  AnnotationDecision annotations;
+  ConditionDecision conditions;
+  std::string uid;
+};
+
 struct NodeRequests {
   std::uint64_t requests = 0;
-  std::uint64_t patches = 0;
+  std::uint64_t patches = 0;  // of them; those that changed the object
   std::uint64_t conflicts = 0;
 };
-Result<AnnotationDecision> write_node(KubernetesClient& client, const std::string& node,
-                                      const NodeView& view, const NodeLimits& limits,
-                                      std::int64_t now_wall_ms, NodeRequests& counts);
+
+// Reads the object and brings what `limits` wants of it in line; again after a conflict, a few
+// times. Errors are the client's.
+Result<NodeDecision> write_node(KubernetesClient& client, const std::string& node,
+                                const NodeView& view, const NodeLimits& limits,
+                                std::int64_t now_wall_ms, NodeRequests& counts);
 
 // A name that a Node object can have (DNS subdomain), so that it may be part of a path.
 bool is_node_name(std::string_view name);

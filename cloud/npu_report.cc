@@ -68,9 +68,16 @@ class Reader {
   }
 
   void add_state(const Series& series, double value) {
-    const auto found = chips_.find(std::string(label_of(series, "hw_id")));
+    const std::string id(label_of(series, "hw_id"));
     const auto state = parse_state(label_of(series, "hw_state"));
-    if (found != chips_.end() && state && value == 1) found->second.state = *state;
+    if (!state || value != 1) return;
+    const auto found = chips_.find(id);
+    if (found != chips_.end()) {
+      found->second.state = *state;
+    } else if (report_.figures_ms == 0 && !id.empty() && chips_.size() < max_chips) {
+      chips_[id].hw_id = id;
+      chips_[id].state = *state;
+    }
   }
 
   void finish() {
@@ -117,36 +124,77 @@ class Reader {
 
 std::optional<NpuReport> read_npu_report(const Schema& schema, const Frame& frame) {
   const std::size_t width = std::min(schema.series.size(), frame.columns.size());
-  // A report has every chip's identity; the tick that has the last one is the report's.
-  std::size_t tick = no_tick;
+  // A run of the collector tells every chip's identity: the tick that has the last one is the
+  // report's.
+  std::size_t figures = no_tick, states = no_tick;
   for (std::size_t c = 0; c < width; ++c) {
-    if (schema.series[c].name != "hw_npu_info") continue;
+    const Series& series = schema.series[c];
+    const bool is_info = series.name == "hw_npu_info";
+    if (!is_info && (series.name != "hw_status" || !is_of_npu(series))) continue;
     const std::size_t last = last_tick(frame.columns[c]);
-    if (last != no_tick && (tick == no_tick || last > tick)) tick = last;
+    std::size_t& latest = is_info ? figures : states;
+    if (last != no_tick && (latest == no_tick || last > latest)) latest = last;
   }
-  if (tick == no_tick) return std::nullopt;
+  if (figures == no_tick && states == no_tick) return std::nullopt;
   NpuReport report;
-  report.time_ms = frame.times_ms[tick];
+  if (figures != no_tick) report.figures_ms = frame.times_ms[figures];
+  if (states != no_tick) report.time_ms = frame.times_ms[states];
+  report.time_ms = std::max(report.time_ms, report.figures_ms);
   Reader reader(report);
-  for (std::size_t c = 0; c < width; ++c) {
+  for (std::size_t c = 0; c < width && figures != no_tick; ++c) {
     const bool is_info = schema.series[c].name == "hw_npu_info";
-    if (is_info && !is_absent(frame.columns[c][tick])) reader.add_chip(schema.series[c]);
+    if (is_info && !is_absent(frame.columns[c][figures])) reader.add_chip(schema.series[c]);
   }
   for (std::size_t c = 0; c < width; ++c) {
     const Series& series = schema.series[c];
     const bool ours = series.name.starts_with("hw_") || series.name == "godwit_npu_fault_info";
     if (!ours || !is_of_npu(series)) continue;
-    // The state may be told more often than the rest.
+    const std::size_t tick = series.name == "hw_status" ? states : figures;
+    if (tick == no_tick || is_absent(frame.columns[c][tick])) continue;
     if (series.name == "hw_status") {
-      const std::size_t last = last_tick(frame.columns[c]);
-      if (last != no_tick) reader.add_state(series, frame.columns[c][last]);
-    } else if (!is_absent(frame.columns[c][tick])) {
+      reader.add_state(series, frame.columns[c][tick]);
+    } else {
       reader.add_value(series, frame.columns[c][tick]);
     }
   }
   reader.finish();
   if (report.chips.empty()) return std::nullopt;
   return report;
+}
+
+NpuReport complete_report(const NpuReport* before, NpuReport now, std::int64_t keep_ms) {
+  if (before == nullptr) return now;
+  const auto find = [](std::vector<NpuChip>& chips, const std::string& id) {
+    return std::find_if(chips.begin(), chips.end(),
+                        [&](const NpuChip& chip) { return chip.hw_id == id; });
+  };
+  if (now.figures_ms > 0) {
+    std::vector<NpuChip> known = before->chips;
+    for (auto& chip : now.chips) {
+      const auto same = find(known, chip.hw_id);
+      if (!chip.state && same != known.end()) chip.state = same->state;
+    }
+    return now;
+  }
+  NpuReport all = *before;
+  all.time_ms = now.time_ms;
+  for (const auto& chip : now.chips) {
+    const auto same = find(all.chips, chip.hw_id);
+    if (same != all.chips.end()) {
+      same->state = chip.state;
+    } else if (all.chips.size() < max_chips) {
+      all.chips.push_back(chip);
+    }
+  }
+  if (now.time_ms - all.figures_ms < keep_ms) return all;
+  all.card_watts.clear();
+  for (auto& chip : all.chips) {
+    for (auto* figure :
+         {&chip.utilization, &chip.celsius, &chip.watts, &chip.memory_used, &chip.memory_total}) {
+      figure->reset();
+    }
+  }
+  return all;
 }
 
 }  // namespace godwit

@@ -225,9 +225,10 @@ Status finalise_ways(const Settings& settings, RelaySettings& out) {
   if (!kubernetes) return kubernetes.error();
   out.kubernetes = std::move(*kubernetes);
   out.nodes = finalise_nodes(settings);
-  if (out.nodes.annotations && out.kubernetes.url.empty()) {
-    return Error{ErrorCode::invalid,
-                 "kubernetes.annotations needs kubernetes.url outside of a pod"};
+  if ((out.nodes.limits.annotations || out.nodes.limits.conditions) && out.kubernetes.url.empty()) {
+    return Error{
+        ErrorCode::invalid,
+        "kubernetes.annotations and kubernetes.conditions need kubernetes.url outside of a pod"};
   }
   out.broker_enabled = !settings.text("mqtt.url").empty();
   if (!out.broker_enabled) {

@@ -26,7 +26,7 @@ struct RelaySettings {
   MqttOptions mqtt;
   EventbusSettings eventbus;
   KubernetesSettings kubernetes;
-  NodeSettings nodes;
+  NodePatcherOptions nodes;
   std::string share_group;
   HttpClientOptions remote_write;
   std::size_t connections = 4;  // to the database, each with a thread

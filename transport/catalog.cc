@@ -205,6 +205,7 @@ constexpr MetricInfo table[] = {
     {"godwit_relay_kubernetes_requests_total", counter, "", "Requests about Nodes to the Kubernetes API, by result (ok, conflict, missing, denied, failed)."},
     {"godwit_relay_kubernetes_patches_total", counter, "", "Requests that changed a Node."},
     {"godwit_relay_kubernetes_refused_nodes_total", counter, "", "Reports of nodes that there was no room for."},
+    {"godwit_relay_kubernetes_dropped_events_total", counter, "", "Events that were too many, or that the Kubernetes API never took."},
     {"godwit_relay_kubernetes_nodes", gauge, "", "Nodes whose Node object this relay looks after at the moment."},
     {"godwit_relay_kubernetes_missing_nodes", gauge, "", "Of them, nodes that Kubernetes does not have."},
     {"godwit_relay_kubernetes_behind_seconds", gauge, "seconds", "How long the Node that waits longest for its turn is due."},

@@ -28,7 +28,7 @@ std::string value(const Annotations& all, const std::string& key) {
 }
 
 NpuReport two_chips() {
-  NpuReport report{start_ms, {{}, {}}, {}};
+  NpuReport report{start_ms, start_ms, {{}, {}}, {}};
   report.chips[0] = {"0-0", "0000:01:00.0", 0, 0, 0, State::ok, 0.4, 55.4, 100.6, 1e9, 4e9, 0};
   report.chips[1] = {"1-0", "0000:02:00.0", 1, 0, 1, State::ok, 0.51, 61.6, 61.9, 2e9, 4e9, 2};
   return report;
@@ -93,7 +93,7 @@ TEST_CASE("the worst chip is the node's health") {
 }
 
 TEST_CASE("what is not known is absent, and what no integer holds is not known") {
-  NpuReport bare{start_ms, {{}}, {}};
+  NpuReport bare{start_ms, start_ms, {{}}, {}};
   bare.chips[0].hw_id = "x";
   const auto all = annotate(bare);
   for (const char* key :

@@ -15,9 +15,15 @@ constexpr std::int64_t start_ms = 1'795'000'000'000;
 constexpr std::int64_t second = 1000;
 constexpr std::int64_t minute = 60 * second;
 
+NodePatcherOptions annotations_alone() {
+  NodePatcherOptions options;
+  options.limits.conditions = false;
+  return options;
+}
+
 // A patcher in a world whose time the test makes.
 struct World {
-  explicit World(Cluster& of, NodePatcherOptions options = {})
+  explicit World(Cluster& of, NodePatcherOptions options = annotations_alone())
       : cluster(of), patcher(KubernetesClient("https://api:6443", cluster.api.call()), options, [] {
           return 0.5;
         }) {}
@@ -28,7 +34,7 @@ struct World {
 
   [[nodiscard]] std::int64_t wall() const { return start_ms + passed_ms; }
   void report(const std::string& node, double celsius) {
-    patcher.on_report(node, one_chip(wall(), celsius));
+    patcher.on_live(node, {wall(), one_chip(wall(), celsius), {}});
   }
   // Lets time pass; each step takes no time.
   void run(std::int64_t ms) {
@@ -75,8 +81,8 @@ TEST_CASE("old and repeated reports change nothing") {
   World world(cluster);
   world.report("n", 40);
   world.run(minute / 2);
-  world.patcher.on_report("n", one_chip(start_ms - minute, 70));
-  world.patcher.on_report("n", one_chip(start_ms, 71));
+  world.patcher.on_live("n", {start_ms - minute, one_chip(start_ms - minute, 70), {}});
+  world.patcher.on_live("n", {start_ms, one_chip(start_ms, 71), {}});
   world.run(minute / 2);
   CHECK(cluster.annotation("n", "temperature") == "40");
   CHECK(cluster.api.patches == 1);
@@ -248,7 +254,7 @@ TEST_CASE("ten thousand nodes that change all the time keep to the bounds") {
   Cluster cluster({});
   constexpr int nodes = 10'000;
   for (int i = 0; i < nodes; ++i) cluster.add_node(concat("edge-", i));
-  NodePatcherOptions options;
+  NodePatcherOptions options = annotations_alone();
   options.qps = 50;
   options.max_nodes = nodes;
   World world(cluster, options);
@@ -271,6 +277,69 @@ TEST_CASE("ten thousand nodes that change all the time keep to the bounds") {
     if (cluster.annotation(concat("edge-", i), "health") == "Healthy") ++written;
   }
   CHECK(written >= turns * 10 * 50 / 2 - 100);
+}
+
+// With conditions: health is told every ten seconds, and by every frame that the node is there.
+void hear(World& world, const std::string& node, bool is_hot) {
+  ProblemReport problems{world.wall(),
+                         {{"GPUHealthy", is_hot ? "True" : "False",
+                           is_hot ? "GPUOverheating" : "GPUIsHealthy", "", 0}}};
+  world.patcher.on_live(node, {world.wall(), {}, std::move(problems)});
+}
+
+TEST_CASE("a condition is written when it changes and once per heartbeat") {
+  Cluster cluster({"n"});
+  World world(cluster, {});
+  world.patcher.on_presence("n", true);
+  for (int i = 0; i < 180; ++i) {  // half an hour
+    hear(world, "n", i >= 90 && i < 120);
+    world.run(10 * second);
+    if (i == 90) CHECK(cluster.condition("n", "GPUHealthy") == "True GPUOverheating");
+    if (i == 120) CHECK(cluster.condition("n", "GPUHealthy") == "False GPUIsHealthy");
+  }
+  CHECK(cluster.api.patches >= 6);
+  CHECK(cluster.api.patches <= 12);  // two changes with an Event each
+  CHECK(cluster.api.requests <= 40);
+  CHECK(cluster.events().size() == 2);
+  world.patcher.on_presence("n", false);
+  world.run(4 * minute);
+  CHECK(cluster.condition("n", "GPUHealthy") == "Unknown TelemetryStale");
+  CHECK(cluster.condition("n", "EdgeTelemetryStale") == "True NodeOffline");
+  CHECK(world.patcher.stats().nodes == 0);
+  CHECK(cluster.events().size() == 4);
+}
+
+TEST_CASE(
+    "an online node that says nothing is Unknown after a while, a node without problems too") {
+  Cluster cluster({"n", "plain"});
+  World world(cluster, {});
+  for (const char* node : {"n", "plain"}) world.patcher.on_presence(node, true);
+  hear(world, "n", false);
+  world.patcher.on_live("plain", {world.wall(), {}, {}});
+  world.run(second);
+  CHECK(cluster.condition("plain", "EdgeTelemetryStale") == "False TelemetryIsFresh");
+  world.run(9 * minute);
+  CHECK(cluster.condition("n", "GPUHealthy") == "Unknown TelemetryStale");
+  CHECK(cluster.condition("n", "EdgeTelemetryStale") == "True NoFreshReadings");
+  CHECK(cluster.condition("plain", "EdgeTelemetryStale") == "True NoFreshReadings");
+}
+
+TEST_CASE("three relays with a third of the frames each agree on conditions") {
+  Cluster cluster({"n"});
+  World relays[] = {World(cluster, {}), World(cluster, {}), World(cluster, {})};
+  for (auto& relay : relays) relay.patcher.on_presence("n", true);
+  int shown_late = 0;
+  for (int i = 0; i < 360; ++i) {  // an hour
+    hear(relays[i * i * 7 % 11 % 3], "n", i / 60 % 2 == 1);
+    for (auto& relay : relays) relay.run(10 * second);
+    const bool is_hot = i / 60 % 2 == 1;
+    const bool shown = cluster.condition("n", "GPUHealthy") == "True GPUOverheating";
+    shown_late += is_hot == shown ? 0 : 1;
+    REQUIRE(cluster.condition("n", "EdgeTelemetryStale") == "False TelemetryIsFresh");
+  }
+  CHECK(shown_late <= 6);
+  CHECK(cluster.events().size() >= 2);
+  CHECK(cluster.api.patches <= 40);
 }
 
 }  // namespace

@@ -38,7 +38,7 @@ TEST_CASE("the report is the last one in the frame, and chips that it lacks are 
   CHECK(report->time_ms == made.frame.times_ms[3]);
   REQUIRE(report->chips.size() == 1);
   CHECK(report->chips[0].celsius == 50);
-  CHECK(report->chips[0].state == State::unknown);  // nothing said how it is
+  CHECK(!report->chips[0].state);  // nothing said how it is
 }
 
 TEST_CASE("a state that is told more often than the rest counts as of its last word") {
@@ -51,6 +51,33 @@ TEST_CASE("a state that is told more often than the rest counts as of its last w
   state("ok", {1, 1, 0});
   state("failed", {0, 0, 1});
   CHECK(read_npu_report(made.schema, made.frame)->chips.at(0).state == State::failed);
+}
+
+TEST_CASE("states and figures complete each other") {
+  FrameOf figures;
+  figures.add("hw_npu_info", {{"hw_id", "0"}, {"hw_type", "npu"}, {"npu", "0"}}, {1});
+  figures.add("hw_temperature_celsius", {{"hw_id", "0"}, {"hw_type", "npu"}}, {50});
+  const auto state = [](const char* name, std::int64_t at_ms) {
+    FrameOf made;
+    made.add("hw_status", {{"hw_id", "0"}, {"hw_state", name}, {"hw_type", "npu"}}, {1}, at_ms);
+    return *read_npu_report(made.schema, made.frame);
+  };
+  const auto read = *read_npu_report(figures.schema, figures.frame);
+  const auto ok = state("ok", start_ms + 5000);
+  CHECK(ok.figures_ms == 0);
+  const auto both = complete_report(&read, ok, 60'000);
+  CHECK(both.time_ms == start_ms + 5000);
+  CHECK(both.chips.at(0).state == State::ok);
+  CHECK(both.chips[0].celsius == 50);
+  auto later = read;
+  later.time_ms = later.figures_ms = start_ms + 10'000;
+  CHECK(complete_report(&both, later, 60'000).chips.at(0).state == State::ok);
+  CHECK(complete_report(nullptr, ok, 60'000).chips.at(0).hw_id == "0");
+  // The tool hangs, and the node goes on saying what it thinks of its NPUs.
+  const auto hung = complete_report(&both, state("failed", start_ms + 70'000), 60'000);
+  CHECK(hung.chips.at(0).state == State::failed);
+  CHECK(!hung.chips[0].celsius);
+  CHECK(hung.chips[0].npu == 0);
 }
 
 TEST_CASE("what is odd about a frame does no harm") {

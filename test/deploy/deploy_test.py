@@ -25,7 +25,7 @@ from pipeline import BIN, Pipeline, Process, eventually, free_port, http_get  # 
 
 DEPLOY = SOURCE / "deploy"
 OVERLAYS = sorted(path.name for path in (DEPLOY / "overlays").iterdir())
-OPTIONAL = ("jtop", "host-certificates", "relay-hpa", "node-status")  # components that no overlay has
+OPTIONAL = ("jtop", "host-certificates", "relay-hpa", "node-annotations", "node-conditions")  # components that no overlay has
 BUILD = BIN.parent
 
 
@@ -110,14 +110,21 @@ class RenderTest(unittest.TestCase):
         relay, = of_kind(scaled, "Deployment", "godwit-relay")
         self.assertNotIn("replicas", relay["spec"])
         self.assertEqual(len(of_kind(scaled, "HorizontalPodAutoscaler")), 1)
-        writes = render_component("node-status")
-        role, = of_kind(writes, "ClusterRole")
-        self.assertEqual(role["rules"], [{"apiGroups": [""], "resources": ["nodes"], "verbs": ["get", "patch"]}])
-        binding, = of_kind(writes, "ClusterRoleBinding")
-        self.assertEqual(binding["roleRef"]["name"], role["metadata"]["name"])
-        self.assertEqual([(s["namespace"], s["name"]) for s in binding["subjects"]], [("godwit", "godwit-relay")])
-        relay = next(pods(of_kind(writes, "Deployment", "godwit-relay")))[1]["containers"][0]
-        self.assertIn({"name": "GODWIT_KUBERNETES_ANNOTATIONS", "value": "true"}, relay["env"])
+        nodes = {"apiGroups": [""], "resources": ["nodes"], "verbs": ["get"]}
+        for name, cluster, default in (
+                ("annotations", [{**nodes, "verbs": ["get", "patch"]}], []),
+                ("conditions", [nodes, {**nodes, "resources": ["nodes/status"], "verbs": ["patch"]}],
+                 [{**nodes, "resources": ["events"], "verbs": ["create", "patch"]}])):
+            writes = render_component(f"node-{name}")
+            role, = of_kind(writes, "ClusterRole")
+            self.assertEqual(role["rules"], cluster)
+            self.assertEqual([r for o in of_kind(writes, "Role") for r in o["rules"]], default)
+            for binding in of_kind(writes, "ClusterRoleBinding") + of_kind(writes, "RoleBinding"):
+                self.assertEqual(binding["roleRef"]["name"], role["metadata"]["name"])
+                self.assertEqual([(s["namespace"], s["name"]) for s in binding["subjects"]],
+                                 [("godwit", "godwit-relay")])
+            relay = next(pods(of_kind(writes, "Deployment", "godwit-relay")))[1]["containers"][0]
+            self.assertIn({"name": f"GODWIT_KUBERNETES_{name.upper()}", "value": "true"}, relay["env"])
 
     def test_rights(self):
         for name, objects in renders():
@@ -125,7 +132,7 @@ class RenderTest(unittest.TestCase):
                 with self.subTest(overlay=name, workload=workload["metadata"]["name"]):
                     self.assertIs(pod["automountServiceAccountToken"], workload["kind"] == "Deployment" and
                                   ("eventbus" in str(pod["volumes"]) or
-                                   (name.endswith("node-status") and "relay" in workload["metadata"]["name"])))
+                                   ("-node-" in name and "relay" in workload["metadata"]["name"])))
                     self.assertIs(pod["enableServiceLinks"], False)
                     self.assertIs(pod["securityContext"]["runAsNonRoot"], True)
                     self.assertGreater(pod["securityContext"]["runAsUser"], 1000)

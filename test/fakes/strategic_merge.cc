@@ -18,7 +18,7 @@ json* find_by_type(json& list, const json& type) {
 }
 
 std::string merge_conditions(json& present, const json& changes) {
-  if (!changes.is_array()) return "conditions must be a list";
+  if (!changes.is_array() || !present.is_array()) return "conditions must be a list";
   for (const auto& change : changes) {
     if (!change.is_object() || !change.contains("type")) {
       return "map: does not contain declared merge key: type";
