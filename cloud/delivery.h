@@ -36,6 +36,8 @@ struct WriteUnit {
   bool database_healthy = false;
   // False: 500 is not waited out here, because others would wait behind it; the node comes again.
   bool patient = true;
+  // A refusal costs all of it: it is not taken apart.
+  bool whole = false;
 };
 
 struct UnitOutcome {

@@ -30,6 +30,10 @@ bool Delivery::write_body(std::string_view body, Isolation& work) {
     case Answer::later:
       return false;
   }
+  if (work.unit->whole) {
+    work.drop(body, refusal_);
+    return true;
+  }
   const std::string rest = without_stored(body, work);
   if (rest.size() == body.size()) return divide(body, work);
   ++work.stored_parts;

@@ -68,7 +68,8 @@ Relay::Relay(const RelaySettings& settings, Link& link, std::vector<HttpPost> po
           cancel),
       ingest_(ingest_options(settings)),
       queue_(queue_options(settings), writer_),
-      admission_(std::random_device{}()) {
+      admission_(std::random_device{}()),
+      up_(settings.target, settings.naming) {
   refresh_report();
   if (!query) return;
   probe_ = std::make_unique<DatabaseProbe>(
@@ -99,6 +100,7 @@ void Relay::step(std::int64_t max_wait_ms) {
   auto outcomes = inbox_.take_outcomes();
   watch_database();  // before it is answered what came of the requests
   for (auto& outcome : outcomes) on_outcome(std::move(outcome));
+  write_up();
   queue_.dispatch(steady_ms(), draining_);
   if (steady_ms() >= next_state_ms_) publish_state();
   if (steady_ms() >= next_report_ms_) refresh_report();
@@ -159,12 +161,15 @@ void Relay::on_schema(std::string_view node, std::string_view hash, const Messag
   if (!id) return ignore("bad_schema", message.topic, "no schema id");
   if (Status added = ingest_.add_schema(node, *id, message.payload); !added) {
     ignore("bad_schema", message.topic, added.error().message);
+  } else if (up_.on() && !message.payload.empty()) {
+    up_.on_schema(node, message.payload);
   }
 }
 
 void Relay::on_status(std::string_view node, const Message& message) {
   if (message.payload.empty()) {
     fleet_.forget(node);
+    up_.forget(node);
     return tell_presence(node);
   }
   const auto status = decode_status(message.payload);
@@ -218,6 +223,7 @@ void Relay::on_outcome(UnitOutcome&& outcome) {
   if (!settled) return;
   admission_.served(steady_ms());
   const Arrival& arrival = settled->arrival;
+  if (arrival.node.empty()) return;  // of no node: the next moment has its own
   if (!settled->outcome.stored) {
     return put_off(arrival.node, arrival.stream, arrival.last_seq, settled->outcome.retry_after_ms);
   }

@@ -21,6 +21,7 @@
 #include "cloud/relay_metrics.h"
 #include "cloud/relay_settings.h"
 #include "cloud/remote_write.h"
+#include "cloud/up_series.h"
 #include "cloud/write_queue.h"
 #include "transport/ack.h"
 #include "transport/clock.h"
@@ -83,6 +84,7 @@ class Relay {
   void ignore(const char* reason, std::string_view topic, const std::string& detail);
   void publish_state();
   void tell_presence(std::string_view node);
+  void write_up();
   void refresh_report();
   [[nodiscard]] std::int64_t trusted_wall_ms() const;
 
@@ -95,6 +97,7 @@ class Relay {
   WriteQueue queue_;
   Admission admission_;
   Fleet fleet_;
+  UpSeries up_;
   PresenceObserver on_presence_;
   RelayCounters counters_;
   DatabaseTraits traits_;          // as learned last

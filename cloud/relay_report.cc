@@ -61,6 +61,14 @@ void Relay::publish_state() {
   next_state_ms_ = state_sent_ms_ + state_interval_ms;
 }
 
+// What is known of who is there is old while there is no connection.
+void Relay::write_up() {
+  if (!up_.on() || !connected_ || draining_ || queue_.find("")) return;
+  if (auto samples = up_.take(fleet_, clock_().wall_ms)) {
+    queue_.push(std::move(*samples), steady_ms());
+  }
+}
+
 void Relay::tell_presence(std::string_view node) {
   if (!on_presence_) return;
   const auto known = fleet_.nodes().find(node);

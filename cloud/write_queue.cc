@@ -34,7 +34,7 @@ void WriteQueue::push(Arrival&& arrival, std::int64_t now_ms) {
 }
 
 bool WriteQueue::travels_alone(const Arrival& arrival, std::int64_t now_ms) const {
-  if (arrival.bodies.size() > 1) return true;
+  if (arrival.bodies.size() > 1 || arrival.node.empty()) return true;
   const auto found = troubles_.find(arrival.node);
   return found != troubles_.end() && found->second.alone_until_ms > now_ms;
 }
@@ -54,6 +54,7 @@ WriteUnit WriteQueue::take_unit(Lane& lane, Entry&& entry) {
   unit.id = next_id_++;
   unit.bodies = std::move(entry.arrival.bodies);
   entry.arrival.bodies.clear();
+  unit.whole = entry.arrival.node.empty();
   if (const auto found = troubles_.find(entry.arrival.node); found != troubles_.end()) {
     unit.patient = found->second.server_errors == 0;
     unit.suspect = found->second.server_errors >= server_errors_of_a_suspect;

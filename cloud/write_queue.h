@@ -40,6 +40,7 @@ class WriteQueue {
   // its node would send again before it is written.
   [[nodiscard]] double fill(std::int64_t now_ms) const;
 
+  // What belongs to no node (an empty name) travels alone and whole.
   // The node must not be in the queue (assert). `now_ms` is steady_ms(), here and below.
   void push(Arrival&& arrival, std::int64_t now_ms);
 
