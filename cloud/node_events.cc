@@ -86,7 +86,7 @@ Status NodeEvents::create(KubernetesClient& client, const Waiting& event, const 
   // A second try of the same event finds the first one's object.
   const std::string id = to_hex(sha256(concat(key, "/", time_ms))).substr(0, 16);
   const std::string name = concat(event.node.substr(0, 253 - 17), ".", id);
-  const Status made =
+  Status made =
       client.create(collection, event_of(name, event.node, event.uid, event.change, source_));
   if (!made && client.last_status() != 409) return made;
   if (known_.size() >= max_known) {

@@ -46,7 +46,7 @@ std::vector<Setting> node_settings_table() {
        .fallback = "3m",
        .help = "A Node whose readings are older is Unhealthy, without figures, and its conditions "
                "Unknown.",
-       .min = 30 * second,
+       .min = 15 * second,  // nodes tell their health every 10 s
        .max = 24 * hour},
       {.key = "kubernetes.qps",
        .type = SettingType::integer,
