@@ -61,6 +61,14 @@ bool hangs(const Batch& batch) {
   });
 }
 
+// "00000000:01:00.0" of nvidia-smi is "0000:01:00" to the kernel's log.
+std::string kernel_bus_id(std::string_view id) {
+  id = id.substr(0, id.rfind('.'));
+  const std::size_t colon = id.find(':');
+  if (colon != std::string_view::npos && colon > 4) id.remove_prefix(colon - 4);
+  return to_lower(id);
+}
+
 // Several sensors or kinds of memory of one accelerator in one run: the highest value counts.
 void raise(std::optional<Fact<double>>& fact, double value, std::int64_t now_ms) {
   if (fact && fact->at_ms == now_ms) value = std::max(value, fact->value);
@@ -154,6 +162,9 @@ bool Accelerators::name(const Sample& sample, std::string_view collector, std::i
   it->source = collector;
   it->seen_ms = now_ms;
   it->listed = true;
+  if (const auto bus_id = label(sample.series, "hw_bus_id"); !bus_id.empty()) {
+    it->bus_id = kernel_bus_id(bus_id);
+  }
   if (name == "hw_status" && sample.value == 1) {
     it->reported = {std::string(label(sample.series, "hw_state")), now_ms};
   }
@@ -187,6 +198,22 @@ void Accelerators::take_gpu_sensor(const Batch& batch, std::string_view collecto
         label(sample.series, "hw_type") == "temperature" &&
         to_lower(label(sample.series, "hw_id")) == "gpu") {
       raise(gpu.temperature_c, sample.value, now_ms);
+    }
+  }
+}
+
+// The kernel's log is read: every discrete GPU would be named there.
+void Accelerators::take_xids(const Batch& batch, std::int64_t now_ms) {
+  const auto gpus = std::count_if(all_.begin(), all_.end(), [](const Accelerator& it) {
+    return it.type == AcceleratorType::gpu;
+  });
+  for (auto& it : all_) {
+    if (it.type != AcceleratorType::gpu) continue;
+    it.has_xid_source = true;
+    for (const auto& sample : batch.samples()) {
+      const bool is_its = gpus == 1 || kernel_bus_id(label(sample.series, "hw_id")) == it.bus_id;
+      if (sample.series.name != "hw_errors_total" || !is_its) continue;
+      take_xid(it, label(sample.series, "error_type"), sample.value, now_ms);
     }
   }
 }
@@ -227,7 +254,8 @@ bool Accelerators::observe(std::string_view collector, const Status& status, Bat
   const auto type = type_of_source(collector);
   if (!type) {
     if (collector == "thermal") take_cooling(batch, now_ms);
-    return collector == "thermal";
+    if (collector == "xid" && status) take_xids(batch, now_ms);
+    return collector == "thermal" || collector == "xid";
   }
   const bool is_new = !sources_.contains(collector);
   const bool is_absent = !status && status.error().code == ErrorCode::no_data;

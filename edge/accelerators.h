@@ -27,6 +27,7 @@ struct Accelerator {
   AcceleratorType type = AcceleratorType::gpu;
   std::string id;      // hw_id; empty: a source that never gave one stands for what it should read
   std::string source;  // the collector that gave it
+  std::string bus_id;  // PCI address as the kernel logs it, "0000:01:00"; empty: none
   std::int64_t seen_ms = 0;  // last readings; without an id: the first failure
   bool listed = true;        // in the last successful run of its source
   std::optional<Fact<double>> temperature_c;
@@ -67,6 +68,7 @@ class Accelerators {
   // true: the sample tells that an accelerator is there.
   bool name(const Sample& sample, std::string_view collector, std::int64_t now_ms);
   void take(const Sample& sample, std::int64_t now_ms);
+  void take_xids(const Batch& batch, std::int64_t now_ms);
   void take_cooling(const Batch& batch, std::int64_t now_ms);
   void take_gpu_sensor(const Batch& batch, std::string_view collector, std::int64_t now_ms);
   void replace_sources(AcceleratorType type, std::string_view by);

@@ -7,6 +7,7 @@
 #include "edge/collectors/jtop/jtop.h"
 #include "edge/collectors/npu_smi/npu_smi.h"
 #include "edge/collectors/tegra/tegra.h"
+#include "edge/collectors/xid.h"
 
 namespace godwit {
 namespace {
@@ -37,6 +38,7 @@ const std::vector<CollectorSpec>& collector_registry() {
         "", 10},
        make_tegra},
       {"npu_smi", "npu-smi info", false, npu_smi_defaults(), make_npu_smi},
+      {"xid", "/dev/kmsg: Xids of NVIDIA's driver", true, every(seconds(10)), make_xid},
       {"cpu", "/proc/stat, cpufreq", true, every(seconds(1)), make_cpu},
       {"memory", "/proc/meminfo, /proc/vmstat", true, every(seconds(1)), make_memory},
       {"load", "/proc/loadavg, file-nr", true, every(seconds(1)), make_load},

@@ -7,6 +7,7 @@
 #include "edge/collectors/fields.h"
 #include "edge/collectors/host_collectors.h"
 #include "edge/collectors/tegra/tegra.h"
+#include "edge/collectors/xid.h"
 #include "transport/text.h"
 
 namespace {
@@ -74,6 +75,9 @@ void parse(unsigned which, std::string_view text, Batch& out) {
       add_jetson_readings(readings, 10, out);
       break;
     }
+    case 'o':
+      if (const auto xid = parse_xid(text)) out.add_info("hw_gpu_info", {{"hw_id", xid->bus_id}});
+      break;
     default:
       break;
   }
