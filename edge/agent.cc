@@ -204,12 +204,7 @@ void Agent::conclude(CollectorResult&& result, Batch& tick) {
   const auto wall_ms = clock_.wall_ms(parts_.boot_id, result.boot_ms);
   runner.conclude(result, wall_ms);
   health_.observe(runner.name(), result.status, result.batch, {result.boot_ms, wall_ms});
-  if (settings_.publish_latest && uplink_ && uplink_->connected() && wall_ms && clock_.settled() &&
-      !result.batch.empty()) {
-    (void)parts_.link->publish(topics::latest(settings_.node, runner.name()),
-                               encode_latest(*wall_ms, result.batch.samples()), Qos::at_most_once,
-                               true);
-  }
+  publish_latest(runner.name(), result.batch, wall_ms);
   std::vector<Sample> shown = result.batch.samples();
   status_.put(runner.name(), std::move(shown));
   tick.append(std::move(result.batch));

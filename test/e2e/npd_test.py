@@ -50,6 +50,8 @@ class Node:
         (self.root / "proc").mkdir(parents=True)
         self.settings = settings
         self.process = None
+        # The machine's NTP must not decide whether the agent knows the time.
+        (self.path / "clock").write_text("synchronised yes\n")
         if gpu:
             self.write("sys/devices/gpu.0/load", "420")
             self.write("sys/firmware/devicetree/base/compatible", "nvidia,tegra194\0")
@@ -68,7 +70,8 @@ class Node:
     def environment(self):
         return dict(os.environ, GODWIT_BUFFER_PATH=str(self.path / "buffer.db"), GODWIT_MQTT_URL="",
                     GODWIT_HTTP_LISTEN=f"127.0.0.1:{self.port}", GODWIT_ROOT=str(self.root), NODE_NAME="node-1",
-                    GODWIT_NPD_SOCKET=str(self.socket), GODWIT_INTERVAL="200ms", **self.settings)
+                    GODWIT_NPD_SOCKET=str(self.socket), GODWIT_INTERVAL="200ms",
+                    GODWIT_CLOCK_FILE=str(self.path / "clock"), **self.settings)
 
     def start(self):
         self.log = open(self.path / "log", "a")
@@ -192,12 +195,17 @@ class NpdTest(unittest.TestCase):
         with Node() as node:
             client = self.client(node)
             eventually(lambda: client.seen()["GPUHealthy"] == "FALSE", what="a healthy GPU")
+            record = node.path / "buffer.db.health"
+            eventually(lambda: "GPUHealthy False" in record.read_text(), what="the conditions' times in a file")
+            since = [c["seconds"] for c in client.check()]
+            time.sleep(1.1)
             node.end(signal.SIGKILL)
             self.assertTrue(node.socket.is_socket())  # a stale one
             with self.assertRaises(grpc.RpcError):
                 client.call("CheckHealth", wait=False)
             node.start()
             eventually(lambda: client.seen()["GPUHealthy"] == "FALSE", what="the same client sees the new agent")
+            self.assertEqual([c["seconds"] for c in client.check()], since)
             client.close()
             for _ in range(20):  # more than the agent has room for
                 self.assertEqual(Client(node).seen()["GPUHealthy"], "FALSE")
