@@ -10,7 +10,7 @@ import threading
 import unittest
 import urllib.parse
 
-from pipeline import SOURCE, Pipeline, Process, Prometheus, eventually, http_get
+from pipeline import BIN, SOURCE, Pipeline, Process, Prometheus, eventually, free_port, http_get
 
 RULES = pathlib.Path(__file__).with_name("kubesphere_rules.yml")
 NODE = "jetson-1"
@@ -118,6 +118,7 @@ class NamingTest(unittest.TestCase):
         self.assertEqual({v["metric"]["job"] for v in variables}, {"node-exporter"})
         self.check_jetson()
         self.check_npu()
+        self.check_without_relay()
         jobs = self.answered(f'up{{instance="{NODE}"}} == 1 and on (job) up{{job=~"godwit|.*-exporter"}}')
         self.assertEqual({j["metric"]["job"] for j in jobs}, {"godwit", "node-exporter", "jetson-exporter"})
 
@@ -137,6 +138,24 @@ class NamingTest(unittest.TestCase):
                 # The dashboard makes a column of each label.
                 metric = {k for k in series["metric"] if k not in ("__name__", "instance", "job")}
                 self.assertEqual(len(metric) == 1 or name.endswith("_info"), True, series)
+
+    def check_without_relay(self):
+        """The agent in the place of the exporter that a ServiceMonitor scrapes: same names as the relay's."""
+        port = free_port()
+        config = self.p.folder / "local.yaml"
+        config.write_text(f"node: {{name: {NODE}}}\nmqtt: {{url: ''}}\nbuffer: {{path: ''}}\n"
+                          f"root: {self.p.folder / 'host'}\ncollectors: {{jtop: {{socket: /run/jtop.sock}}}}\n")
+        agent = self.p.add(Process(self.p.folder, "local", [
+            BIN / "godwit-agent", "run", "--config", config, "--listen", f"127.0.0.1:{port}",
+            "--naming", "jetson_gpu"]))
+        agent.start()
+
+        def names():
+            page = http_get(f"http://127.0.0.1:{port}/metrics")
+            page = page.decode() if isinstance(page, bytes) else page
+            return {line.split("{")[0] for line in page.splitlines() if not line.startswith("#")}
+        eventually(lambda: names() == set(JETSON_GPU), what="the names of jetson_gpu and no others")
+        self.assertEqual(agent.stop(), 0)
 
     def check_npu(self):
         chips = self.answered("npu_chip_info_hbm_used_memory")
