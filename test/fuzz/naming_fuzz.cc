@@ -1,5 +1,5 @@
-// Name sets on any schema: a plan stays within the schema's columns and in size, gives valid series,
-// none twice in one set, and can be evaluated whatever the values are.
+// Name sets on any schema: a plan stays within the schema's columns and in size, gives valid
+// series, none twice in one set, and can be evaluated whatever the values are.
 #include <cstdint>
 #include <cstdlib>
 #include <limits>
