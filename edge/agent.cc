@@ -218,7 +218,6 @@ void Agent::take_self_readings(Batch& tick) {
   state.durability = settings_.buffer.durability;
   state.buffer_in_memory = keeper_.trouble().has_value();
   state.gathered_ticks = gatherer_.gathered_ticks();
-  state.lost_ticks = gatherer_.lost_ticks();
   state.clock_state = clock_.state();
   state.clock = clock_.facts();
   if (uplink_) {

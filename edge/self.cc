@@ -82,10 +82,6 @@ void add_self_readings(const SelfState& state, Batch& out) {
           1);
   out.add("godwit_buffer_in_memory", state.buffer_in_memory ? 1 : 0);
   add_losses(state.buffer, out);
-  if (state.lost_ticks > 0) {
-    out.add("godwit_buffer_dropped_ticks_total", {{"reason", "no_buffer"}},
-            number(state.lost_ticks));
-  }
   for (const auto& [reason, ticks] : state.buffer.dead_by_reason) {
     out.add("godwit_link_rejected_ticks_total", {{"reason", reason}}, number(ticks));
   }

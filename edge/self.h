@@ -23,7 +23,6 @@ struct SelfState {
   Durability durability = Durability::balanced;
   std::optional<std::int64_t> oldest_age_ms;
   std::uint64_t gathered_ticks = 0;  // not in a row yet
-  std::uint64_t lost_ticks = 0;      // that no buffer took
   UplinkStats uplink;
   LinkStats link;
   std::optional<LinkUsage> link_day, link_month;

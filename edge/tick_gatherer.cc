@@ -57,8 +57,7 @@ Status TickGatherer::add(const std::vector<Sample>& samples, std::int64_t boot_m
     if (!fits) outcome = flush(buffer);
     if (!outcome && !fits) {
       // No buffer takes it and it cannot grow: its ticks are lost, the new one is not.
-      lost_ticks_ += frame_.ticks();
-      buffer.tell_loss("no_buffer", frame_.seqs);
+      give_up(frame_.ticks(), buffer);
       frame_ = Frame{};
     }
   }
@@ -73,11 +72,21 @@ Status TickGatherer::add(const std::vector<Sample>& samples, std::int64_t boot_m
     outcome = std::move(held);
   }
   if (frame_.ticks() > max_gathered_ticks) {
-    lost_ticks_ += 1;
-    buffer.tell_loss("no_buffer", {frame_.first_seq()});
+    give_up(1, buffer);
     trim_frame(frame_, frame_.seqs[1]);
   }
   return outcome;
+}
+
+// The first of what is gathered: to be counted by the next buffer that works.
+void TickGatherer::give_up(std::size_t ticks, const Buffer& buffer) {
+  const auto end = static_cast<std::ptrdiff_t>(ticks);
+  buffer.tell_loss("no_buffer", {frame_.seqs.begin(), frame_.seqs.begin() + end});
+  lost_.ticks += ticks;
+  for (const auto& column : frame_.columns) {
+    lost_.samples += static_cast<std::uint64_t>(std::count_if(
+        column.begin(), column.begin() + end, [](double v) { return !is_absent(v); }));
+  }
 }
 
 void TickGatherer::place(const std::vector<Sample>& samples,
@@ -108,7 +117,10 @@ Status TickGatherer::flush(Buffer& buffer) {
   if (Status status = store_schema(buffer, frame_.schema); !status) return status;
   if (Status status = buffer.append(row_of(frame_, boot_id_)); !status) return status;
   frame_ = Frame{};
-  return {};
+  const LossCount lost = std::exchange(lost_, {});
+  Status counted = buffer.count_dropped(lost.ticks, "no_buffer", lost.samples);
+  if (!counted) lost_ = lost;
+  return counted;
 }
 
 }  // namespace godwit

@@ -22,7 +22,8 @@ class TickGatherer {
 
   // Takes a tick; `samples` must not be empty. Flushes first when the tick does not fit behind what
   // is gathered. On failure the tick is gathered all the same: the Error says that the buffer could
-  // not store something, and that flush() has to be tried again with a working one.
+  // not store something, and that flush() has to be tried again with a working one. When too much
+  // is gathered the oldest ticks go; the next buffer that works counts them as "no_buffer".
   Status add(const std::vector<Sample>& samples, std::int64_t boot_ms, Buffer& buffer);
 
   // Stores what is gathered as one row. On failure it stays gathered.
@@ -37,11 +38,10 @@ class TickGatherer {
   [[nodiscard]] std::optional<SchemaId> schema() const { return builder_.current(); }
   // Forgets schemas that only stored rows may need; they live in the buffer.
   void forget_old_schemas() { builder_.keep_only({}); }
-  // Ticks that a gathered frame had to give up because no buffer took them.
-  [[nodiscard]] std::uint64_t lost_ticks() const { return lost_ticks_; }
 
  private:
   void place(const std::vector<Sample>& samples, const std::vector<std::size_t>& columns);
+  void give_up(std::size_t ticks, const Buffer& buffer);
   Status store_schema(Buffer& buffer, SchemaId id);
 
   std::string boot_id_;
@@ -50,8 +50,8 @@ class TickGatherer {
   std::optional<SchemaId> stored_schema_;
   std::uint64_t stream_ = 0;
   std::uint64_t next_seq_ = 1;
-  std::uint64_t lost_ticks_ = 0;
-  Frame frame_;  // gathered; boot times
+  LossCount lost_;  // that no buffer took and none has counted yet
+  Frame frame_;     // gathered; boot times
 };
 
 }  // namespace godwit

@@ -175,6 +175,27 @@ TEST_CASE("ticks that are gathered move to another buffer under its numbers") {
   CHECK(ticks.front().seq == 51);
 }
 
+TEST_CASE("what no buffer takes is counted by the next one that does") {
+  const TempDir dir;
+  const std::string path = dir.file("buffer.db");
+  REQUIRE(file(path).flush().ok());
+  auto broken = Buffer::open_read_only(path);
+  REQUIRE(broken.ok());
+  TickGatherer gatherer("boot");
+  gatherer.move_to(*broken);
+  for (int i = 0; i < 1003; ++i) CHECK_FALSE(gatherer.add(samples(2, i), i, *broken).ok());
+  CHECK(gatherer.gathered_ticks() == 1000);
+  Buffer buffer = memory();
+  gatherer.move_to(buffer);
+  REQUIRE(gatherer.flush(buffer).ok());
+  CHECK(ticks_of(buffer).size() == 1000);
+  CHECK(buffer.stats().lost.at("no_buffer").ticks == 3);
+  CHECK(buffer.stats().lost.at("no_buffer").samples == 6);
+  REQUIRE(gatherer.add(samples(2, 0), 2000, buffer).ok());
+  REQUIRE(gatherer.flush(buffer).ok());
+  CHECK(buffer.stats().lost.at("no_buffer").ticks == 3);
+}
+
 TEST_CASE("a schema that was dropped meanwhile is stored again when its series come back") {
   Buffer buffer = memory();
   SchemaBuilderOptions forgetful;
