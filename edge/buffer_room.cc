@@ -40,11 +40,33 @@ Status Buffer::make_room(std::uint64_t bytes) {
   for (int drops = 0; drops < max_drops_per_append; ++drops) {
     const auto used = used_bytes();
     if (!used) return used.error();
-    if (*used + bytes <= page_limit()) return {};
+    if (*used + bytes <= std::max(page_limit(), over_bytes_)) return {};
     const auto dropped = drop_row("full");
     if (!dropped) return dropped.error();
     if (!*dropped) return {};
   }
+  return {};
+}
+
+// The bound was lowered since the file grew: it is reached a step at a time, or the oldest rows would
+// be dropped at once instead of thinned.
+Status Buffer::shrink() {
+  const BufferStats before = stats_;
+  const auto searched_before = searched_;
+  Status status = [&]() -> Status {
+    SqliteTransaction transaction(db_);
+    if (Status s = transaction.begin(); !s) return s;
+    if (Status s = make_room(0); !s) return s;
+    return transaction.commit();
+  }();
+  if (!status) {
+    stats_ = before;
+    searched_ = searched_before;
+    return status;
+  }
+  const auto used = used_bytes();
+  if (!used) return used.error();
+  over_bytes_ = *used > page_limit() ? std::min(over_bytes_, *used) : 0;
   return {};
 }
 

@@ -91,6 +91,9 @@ std::uint64_t Buffer::filed_seq() const {
 }
 
 Status Buffer::tend(std::int64_t boot_ms) {
+  if (over_bytes_ > 0) {
+    if (Status s = shrink(); !s) return s;
+  }
   if (limits_.durability == Durability::spare_flash) {
     const auto& rows = front_.rows();
     const bool is_due =
@@ -193,6 +196,9 @@ Status Buffer::reserve_seqs() {
 }
 
 Status Buffer::recover() {
+  const auto used = used_bytes();
+  if (!used) return used.error();
+  if (*used > page_limit()) over_bytes_ = *used;
   opened_seq_ = last_seq_;
   auto journal = TickJournal::open(journal_path(path_));
   if (journal) {

@@ -360,11 +360,17 @@ TEST_CASE("a smaller bound is kept to, step by step") {
     REQUIRE(store(buffer, source.row(buffer.epoch(), buffer.last_seq() + 1, 10)).ok());
     made += 10;
   }
+  int turns = 0;
+  while (buffer.stats().file_bytes > limits.max_bytes && turns < 2000) {
+    ++turns;
+    REQUIRE(buffer.tend(turns * 1000).ok());
+  }
+  CHECK(turns < 2000);
   const BufferStats stats = buffer.stats();
-  CHECK(stats.file_bytes <= limits.max_bytes);
-  CHECK(stats.ticks + stats.lost.at("full").ticks +
-            (stats.lost.contains("thinned") ? stats.lost.at("thinned").ticks : 0) ==
-        made);
+  const std::uint64_t dropped = stats.lost.contains("full") ? stats.lost.at("full").ticks : 0;
+  CHECK(stats.ticks + stats.lost.at("thinned").ticks + dropped == made);
+  // To a sixteenth, and still nearly all of the time is there.
+  CHECK(dropped < made / 20);
 }
 
 TEST_CASE("a writer killed while it thins loses nothing that is not counted") {
