@@ -242,7 +242,7 @@ class Buffer {
   BufferFront front_;                // rows behind those of the file
   std::int64_t synced_boot_ms_ = 0;  // when the journal was synced last
   std::uint64_t reserved_ = 0;       // see reserve_seqs()
-  std::uint64_t over_bytes_ = 0;  // in use while that is over a bound that was lowered; else 0
+  std::uint64_t over_bytes_ = 0;     // in use while that is over a bound that was lowered; else 0
   std::uint64_t recovered_ticks_ = 0;
   std::int64_t journal_tried_boot_ms_ = 0;  // while there is none
   std::uint64_t opened_seq_ = 0;            // last_seq_ as it was found

@@ -48,8 +48,8 @@ Status Buffer::make_room(std::uint64_t bytes) {
   return {};
 }
 
-// The bound was lowered since the file grew: it is reached a step at a time, or the oldest rows would
-// be dropped at once instead of thinned.
+// The bound was lowered since the file grew: it is reached a step at a time, or the oldest rows
+// would be dropped at once instead of thinned.
 Status Buffer::shrink() {
   const BufferStats before = stats_;
   const auto searched_before = searched_;
