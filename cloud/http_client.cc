@@ -113,12 +113,20 @@ class HttpClient {
     }
   }
 
+  void set_blob(CURLoption option, std::string& pem) {
+    curl_blob blob{pem.data(), pem.size(), CURL_BLOB_NOCOPY};
+    if (!pem.empty()) set(option, &blob);
+  }
+
   void set_tls() {
     if (!options_.ca_file.empty()) set(CURLOPT_CAINFO, options_.ca_file.c_str());
     if (!options_.cert_file.empty()) {
       set(CURLOPT_SSLCERT, options_.cert_file.c_str());
       set(CURLOPT_SSLKEY, options_.key_file.c_str());
     }
+    set_blob(CURLOPT_CAINFO_BLOB, options_.ca_pem);
+    set_blob(CURLOPT_SSLCERT_BLOB, options_.cert_pem);
+    set_blob(CURLOPT_SSLKEY_BLOB, options_.key_pem);
     if (options_.insecure_skip_verify) {
       set(CURLOPT_SSL_VERIFYPEER, 0L);
       set(CURLOPT_SSL_VERIFYHOST, 0L);
@@ -150,6 +158,8 @@ class HttpClient {
       const auto token = read_secret_file(options_.bearer_token_file);
       if (!token) return token.error();
       append("Authorization: Bearer " + *token);
+    } else if (!options_.bearer_token.empty()) {
+      append("Authorization: Bearer " + options_.bearer_token);
     }
     return headers;
   }

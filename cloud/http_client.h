@@ -55,6 +55,9 @@ struct HttpClientOptions {
   std::string ca_file;    // empty: the system's store
   std::string cert_file;  // with key_file: mutual TLS
   std::string key_file;
+  // In place of the files, where not empty.
+  std::string bearer_token;
+  std::string ca_pem, cert_pem, key_pem;
   bool insecure_skip_verify = false;
   std::size_t max_reply_bytes = 64U << 10;
   // Ends a running request early when it becomes true. May be nullptr; outlives the client.

@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "cloud/kubeconfig.h"
 #include "transport/clock.h"
 #include "transport/text.h"
 
@@ -49,6 +50,8 @@ std::string reason_of(const HttpReply& reply) {
 
 std::vector<Setting> kubernetes_settings_table() {
   return {
+      {.key = "kubernetes.kubeconfig",
+       .help = "Kubeconfig file, for a relay outside of the cluster; in place of the others."},
       {.key = "kubernetes.url",
        .help = "API server, e.g. https://10.96.0.1:443; in a pod it is known."},
       {.key = "kubernetes.host",
@@ -71,6 +74,11 @@ std::vector<Setting> kubernetes_settings_table() {
 }
 
 Result<KubernetesSettings> finalise_kubernetes(const Settings& settings) {
+  if (const std::string path = settings.text("kubernetes.kubeconfig"); !path.empty()) {
+    auto read = read_kubeconfig(path);
+    if (!read) return read.error().with_prefix("kubernetes.kubeconfig");
+    return read;
+  }
   KubernetesSettings out;
   out.url = settings.text("kubernetes.url");
   const std::string host = settings.text("kubernetes.host");
@@ -92,7 +100,14 @@ Result<KubernetesSettings> finalise_kubernetes(const Settings& settings) {
 HttpClientOptions kubernetes_http_options(const KubernetesSettings& settings) {
   HttpClientOptions options;
   options.bearer_token_file = settings.token_file;
+  options.bearer_token = settings.token;
   options.ca_file = settings.ca_file;
+  options.cert_file = settings.cert_file;
+  options.key_file = settings.key_file;
+  options.ca_pem = settings.ca_pem;
+  options.cert_pem = settings.cert_pem;
+  options.key_pem = settings.key_pem;
+  options.insecure_skip_verify = settings.insecure;
   options.timeout_ms = timeout_ms;
   options.max_reply_bytes = max_reply_bytes;
   return options;

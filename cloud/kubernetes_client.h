@@ -17,6 +17,11 @@ struct KubernetesSettings {
   std::string url;  // "https://10.96.0.1:443"; empty: there is no cluster
   std::string token_file;
   std::string ca_file;
+  // Of a kubeconfig alone.
+  std::string token{};
+  std::string cert_file{}, key_file{};
+  std::string ca_pem{}, cert_pem{}, key_pem{};
+  bool insecure = false;
 };
 
 std::vector<Setting> kubernetes_settings_table();

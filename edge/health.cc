@@ -47,6 +47,7 @@ Batch Health::take_series(const HealthTime& now) {
   const bool is_news = !same(own.conditions(), shown_) || own.states() != shown_states_;
   if (!is_due && !is_news) return out;
   shown_ms_ = now.boot_ms;
+  count_problems();
   shown_ = own.conditions();
   shown_states_ = own.states();
   for (std::size_t i = 0; i < shown_states_.size(); ++i) {
@@ -63,7 +64,22 @@ Batch Health::take_series(const HealthTime& now) {
   return out;
 }
 
+void Health::count_problems() {
+  for (const auto& it : judges_.front().conditions()) {
+    if (it.status != ConditionStatus::problem) continue;
+    const bool was_there = std::any_of(shown_.begin(), shown_.end(), [&](const Condition& before) {
+      return before.type == it.type && before.status == it.status && before.reason == it.reason;
+    });
+    if (!was_there) ++came_[{it.type, it.reason}];
+  }
+}
+
 void Health::add_problems(Batch& out) const {
+  for (const auto& [problem, times] : came_) {
+    out.add("godwit_problems_total",
+            {{"type", std::string(problem.first)}, {"reason", std::string(problem.second)}},
+            static_cast<double>(times));
+  }
   for (const auto& it : shown_) {
     const Label type = {"type", std::string(it.type)};
     const Label reason = {"reason", std::string(it.reason)};

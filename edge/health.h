@@ -6,10 +6,12 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "edge/accelerators.h"
@@ -53,6 +55,7 @@ class Health {
 
  private:
   void judge(const HealthTime& now);
+  void count_problems();
   void add_problems(Batch& out) const;
 
   const HealthSettings settings_;
@@ -64,6 +67,8 @@ class Health {
   std::int64_t shown_ms_ = -1;
   std::vector<Condition> shown_;
   std::vector<std::string_view> shown_states_;
+  // How often each came since the start, by type and reason; as many as judge.h knows.
+  std::map<std::pair<std::string_view, std::string_view>, std::uint64_t> came_;
 };
 
 }  // namespace godwit

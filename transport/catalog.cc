@@ -39,6 +39,7 @@ constexpr MetricInfo table[] = {
 
     // What neither node_exporter nor OpenTelemetry names.
     {"godwit_problem", gauge, "", "1 while the node has the problem named by type, 0 while it has not; absent while that cannot be told."},
+    {"godwit_problems_total", counter, "", "How often the problem named by type came for the reason named, since the agent began."},
     {"godwit_problem_info", info, "", "A problem that is there or cannot be told: type, reason, message."},
     {"godwit_problem_transition_timestamp_seconds", gauge, "seconds", "When the problem named by type came, went or could not be told any more, seconds since 1970."},
     {"godwit_clock_throttled", gauge, "", "1 while the accelerator's clocks are held down for the reason named."},

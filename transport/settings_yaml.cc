@@ -12,6 +12,7 @@ namespace {
 constexpr std::size_t max_file_bytes = 1U << 20;
 constexpr int max_depth = 8;
 constexpr std::size_t max_problems = 20;
+constexpr std::size_t max_values = 10'000;
 
 // The key that a person most likely meant, or "".
 std::string nearest_key(std::span<const Setting> table, std::string_view key) {
@@ -107,6 +108,21 @@ class Reader {
   SettingProblems& problems_;
 };
 
+bool flatten(const YAML::Node& node, const std::string& path, int depth,
+             std::map<std::string, std::string>& out) {
+  if (depth > max_depth || out.size() > max_values) return false;
+  if (node.IsScalar()) out[path] = node.Scalar();
+  std::size_t index = 0;
+  for (const auto& entry : node) {
+    const std::string key =
+        node.IsMap() && entry.first.IsScalar() ? entry.first.Scalar() : std::to_string(index);
+    ++index;
+    const std::string below = path.empty() ? key : concat(path, ".", key);
+    if (!flatten(node.IsMap() ? entry.second : entry, below, depth + 1, out)) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 void SettingProblems::add(std::string_view where, std::string_view key, std::string_view what) {
@@ -137,6 +153,19 @@ RawSettings read_settings_yaml(std::span<const Setting> table, std::string_view 
     problems.add(concat(source, ":", e.mark.line + 1), "not valid YAML", e.msg);
   }
   return std::move(reader.found);
+}
+
+Result<std::map<std::string, std::string>> flatten_yaml(std::string_view text) {
+  std::map<std::string, std::string> values;
+  if (text.size() > max_file_bytes) {
+    return Error{ErrorCode::invalid, concat("larger than ", max_file_bytes, " bytes")};
+  }
+  try {
+    if (flatten(YAML::Load(std::string(text)), "", 0, values)) return values;
+    return Error{ErrorCode::invalid, "nested too deeply, or too many values"};
+  } catch (const YAML::Exception& e) {
+    return Error{ErrorCode::invalid, concat("line ", e.mark.line + 1, ": not valid YAML: ", e.msg)};
+  }
 }
 
 }  // namespace godwit

@@ -1,5 +1,5 @@
-// Reads a YAML document into raw settings, key by key; used by settings.cc alone. yaml-cpp is
-// confined to settings_yaml.cc.
+// Reads YAML documents: settings, key by key, for settings.cc, and any other as flat paths.
+// yaml-cpp is confined to settings_yaml.cc.
 #pragma once
 
 #include <map>
@@ -36,5 +36,9 @@ class SettingProblems {
 // Keys that the table does not know, sections where values belong and the like go to `problems`.
 RawSettings read_settings_yaml(std::span<const Setting> table, std::string_view text,
                                std::string_view source, SettingProblems& problems);
+
+// Every plain value of a document by its path, list items by number: "users.0.name". Bounded in
+// size, depth and number of values.
+Result<std::map<std::string, std::string>> flatten_yaml(std::string_view text);
 
 }  // namespace godwit

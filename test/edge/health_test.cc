@@ -162,6 +162,27 @@ TEST_CASE("health: memory, several issues, and which accelerators have them") {
                      "\"GPUMemoryPressure\",type=\"GPUMemoryPressure\"}") == 1);
 }
 
+TEST_CASE("health: how often each problem came is counted") {
+  Node node;
+  const auto came = [&](const char* reason) {
+    const auto series = node.series();
+    const auto found = series.find(
+        concat("godwit_problems_total{reason=\"", reason, "\",type=\"GPUTemperatureHigh\"}"));
+    return found == series.end() ? -1 : found->second;
+  };
+  const auto pass = [&](double celsius) {
+    for (int i = 0; i < 40; ++i, node.now_ms += 1000) node.gpus({{.celsius = celsius}});
+  };
+  pass(60);
+  CHECK(came("GPUTemperatureHigh") == -1);
+  pass(90);
+  CHECK(came("GPUTemperatureHigh") == 1);
+  pass(60);
+  CHECK(came("GPUTemperatureHigh") == 1);
+  pass(90);
+  CHECK(came("GPUTemperatureHigh") == 2);
+}
+
 TEST_CASE("health: what the device says of itself is one part of its state") {
   Node node;
   node.gpus({{.state = "failed"}, {.state = "ok", .id = "1"}});

@@ -13,6 +13,7 @@ std::span<const NameSet* const> all_name_sets() {
       &jetson_gpu_names,
       &jetson_names,
       &npu_exporter_names,
+      &node_problem_detector_names,
   };
   // clang-format on
   return sets;

@@ -10,5 +10,6 @@ extern const NameSet node_names;
 extern const NameSet jetson_gpu_names;
 extern const NameSet jetson_names;
 extern const NameSet npu_exporter_names;
+extern const NameSet node_problem_detector_names;
 
 }  // namespace godwit

@@ -91,6 +91,14 @@ void add_host(Batch& out) {
   }
 }
 
+void add_problems(Batch& out) {
+  out.add("godwit_problem", {{"type", "NPUUnhealthy"}, {"reason", "NPUOverheating"}}, 1);
+  out.add("godwit_problem", {{"type", "GPUHung"}, {"reason", "GPUIsNotHung"}}, 0);
+  out.add("godwit_problems_total", {{"type", "NPUUnhealthy"}, {"reason", "NPUOverheating"}}, 3);
+  out.add("godwit_problems_total", {{"type", "GPUHung"}, {"reason", "GPUHung"}}, 2);
+  out.add("godwit_problems_total", {{"type", "GPUHealthy"}, {"reason", "GPUHung"}}, 1);
+}
+
 }  // namespace
 
 TEST_CASE("every name set on every board") {
@@ -100,6 +108,7 @@ TEST_CASE("every name set on every board") {
   boards["agx-orin"] = of_jetson(agx_orin());
   boards["ascend-310p"] = of_npu("310P/15-info-4duo-hugepages-procs-25.3.rc1.txt");
   boards["ascend-910b"] = of_npu("910B/05-info-910B3-8cards-busy-23.0.rc3.3.txt");
+  add_problems(boards["ascend-310p"]);
   for (auto& [board, readings] : boards) {
     add_host(readings);
     for (const NameSet* set : all_name_sets()) {
