@@ -1,6 +1,8 @@
 // godwit-agent: the command line. What the commands do is in agent.h and commands.h.
+#include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <ctime>
 #include <iostream>
 #include <random>
 #include <thread>
@@ -16,12 +18,16 @@
 #include "edge/doctor.h"
 #include "edge/npd_check.h"
 #include "edge/prepare_spool.h"
+#include "edge/start_up_pages.h"
 #include "transport/log.h"
 #include "transport/text.h"
 #include "transport/topics.h"
 
 namespace godwit {
 namespace {
+
+constexpr std::time_t start_up_s = 20;
+constexpr std::time_t seldom_s = 3600;
 
 struct Options {
   std::string config;
@@ -58,14 +64,27 @@ int complain(const Error& error) {
   return exit_config;
 }
 
+// Uses the time until a signal comes to let go, after the start and then now and again, of pages.
+int wait_for_signal(const sigset_t& signals) {
+  timespec patience{start_up_s, 0};
+  for (;;) {
+    const int signal = sigtimedwait(&signals, nullptr, &patience);
+    if (signal > 0) return signal;
+    if (errno != EAGAIN) continue;
+#ifdef GODWIT_STATIC
+    let_go_of_start_up_pages();
+#endif
+    patience.tv_sec = seldom_s;
+  }
+}
+
 // SIGTERM and SIGINT come to one thread, which waits for them: the first ends the agent in an
 // orderly way, the second at once.
 void watch_signals(Agent& agent, const sigset_t& signals) {
   std::thread([&agent, signals] {
-    int signal = 0;
-    sigwait(&signals, &signal);
-    log::info("agent", "stopping", {{"signal", signal}});
+    log::info("agent", "stopping", {{"signal", wait_for_signal(signals)}});
     agent.stop();
+    int signal = 0;
     sigwait(&signals, &signal);
     _exit(exit_failure);
   }).detach();

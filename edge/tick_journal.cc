@@ -232,6 +232,8 @@ Status TickJournal::sync() {
   if (synced_) return {};
   ++syncs_;
   if (fdatasync(fd_) != 0) return os_error("tick journal", "cannot sync");
+  // Only a later start reads what is on the disk: it need not count as this process's memory.
+  (void)madvise(data_, size_, MADV_DONTNEED);
   synced_ = true;
   return {};
 }
