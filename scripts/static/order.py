@@ -18,14 +18,15 @@ HERE = pathlib.Path(__file__).resolve().parent
 ORDER = HERE / "order.txt"
 BUILT = HERE.parents[1] / "build/static-amd64/tree/bin/godwit-agent"
 # What callgrind does not see: the code that stands on arm64 for x86's own, the variants of libc for CPUs that valgrind is
-# not (AVX-512), and what is seldom but not only at the start: exceptions, a child that begins.
+# not (AVX-512), and what is seldom but not only at the start: exceptions, threads and children.
 ALWAYS = [
     "*libcrypto.a:libcrypto-lib-aesv8-armx.o(.text)", "*libcrypto.a:libcrypto-lib-aes-gcm-armv8_64.o(.text)",
     "*libgcc.a:*(.text .text.*)", "*libgcc_eh.a:*(.text .text.*)", "*libstdc++.a:eh_*.o(.text .text.*)",
-    "*libc.a:*(.text.evex)",
+    "*libc.a:*(.text.evex)", "*libc.a:*(.text.evex512)",
     *(f"*libc.a:{name}.o(.text)" for name in (
         "mem*", "strlen*", "strchr*", "strcmp*", "strncmp*", "strnlen*", "strrchr*", "strcpy*", "stpcpy*", "*strerror*",
-        "*setjmp", "*longjmp", "pthread_mutex*", "pthread_rwlock*", "pthread_self", "dl-find_object", "getaddrinfo",
+        "*setjmp", "*longjmp*", "*unwind*", "pthread_*", "sig*", "libc_sigaction", "get*id", "setpgid", "sleep", "ctype",
+        "cxa_atexit", "arc4random", "fdopendir", "dl-find_object", "dl-exception", "getaddrinfo",
         "execve", "execvpe", "rewinddir", "lstat64", "pread64", "mktime"))]
 # Of the first minute only the start is left out; then every collector has run several times.
 START_S, WATCHED_S = 45, 75
