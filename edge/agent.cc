@@ -204,8 +204,9 @@ void Agent::conclude(CollectorResult&& result, Batch& tick) {
   const auto wall_ms = clock_.wall_ms(parts_.boot_id, result.boot_ms);
   runner.conclude(result, wall_ms);
   health_.observe(runner.name(), result.status, result.batch, {result.boot_ms, wall_ms});
-  publish_latest(runner.name(), result.batch, wall_ms);
   std::vector<Sample> shown = result.batch.samples();
+  std::erase_if(shown, [](const Sample& sample) { return is_stale_marker(sample.value); });
+  publish_latest(runner.name(), shown, wall_ms);
   status_.put(runner.name(), std::move(shown));
   tick.append(std::move(result.batch));
 }

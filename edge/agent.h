@@ -66,7 +66,7 @@ class Agent {
   [[nodiscard]] HealthTime health_time(std::int64_t boot_ms) const;
   std::unique_ptr<GrpcServer> serve_npd();
   void recall_health();
-  void publish_latest(std::string_view name, const Batch& batch,
+  void publish_latest(std::string_view name, const std::vector<Sample>& samples,
                       std::optional<std::int64_t> wall_ms);
   void take_health(Batch& tick, std::int64_t now_ms);
   void keep_health();

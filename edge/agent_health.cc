@@ -58,18 +58,18 @@ void Agent::recall_health() {
   }
 }
 
-void Agent::publish_latest(std::string_view name, const Batch& batch,
+void Agent::publish_latest(std::string_view name, const std::vector<Sample>& samples,
                            std::optional<std::int64_t> wall_ms) {
   if (!settings_.publish_latest || !uplink_ || !uplink_->connected()) return;
-  if (!wall_ms || !clock_.settled() || batch.empty()) return;
-  (void)parts_.link->publish(topics::latest(settings_.node, name),
-                             encode_latest(*wall_ms, batch.samples()), Qos::at_most_once, true);
+  if (!wall_ms || !clock_.settled() || samples.empty()) return;
+  (void)parts_.link->publish(topics::latest(settings_.node, name), encode_latest(*wall_ms, samples),
+                             Qos::at_most_once, true);
 }
 
 void Agent::take_health(Batch& tick, std::int64_t now_ms) {
   Batch series = health_.take_series(health_time(now_ms));
   if (series.empty()) return;
-  publish_latest("health", series, clock_.wall_ms(parts_.boot_id, now_ms));
+  publish_latest("health", series.samples(), clock_.wall_ms(parts_.boot_id, now_ms));
   std::vector<Sample> shown = series.samples();
   status_.put("health", std::move(shown));
   tick.append(std::move(series));

@@ -4,6 +4,7 @@
 #include <iterator>
 #include <utility>
 
+#include "edge/foreign_settings.h"
 #include "transport/mqtt_settings.h"
 #include "transport/text.h"
 #include "transport/topics.h"
@@ -155,6 +156,7 @@ void add_collector_settings(const CollectorSpec& spec, std::vector<Setting>& tab
                    .help = "Largest processes to report, where processes are reported.",
                    .min = 0,
                    .max = 1000});
+  for (auto& setting : foreign_settings(spec)) table.push_back(std::move(setting));
 }
 
 Durability durability_of(std::string_view choice) {
@@ -255,7 +257,10 @@ Result<AgentSettings> load_agent_settings(const std::string& path, const Environ
   out.clock_file = settings->text("clock_file");
   for (const auto& spec : registry) {
     auto choice = finalise_collector(*settings, spec, milliseconds(out.interval_ms));
-    if (choice.settings.enabled) out.collectors.push_back(std::move(choice));
+    if (!choice.settings.enabled) continue;
+    auto all = finalise_foreign(*settings, spec, std::move(choice.settings));
+    if (!all) return all.error();
+    for (auto& one : *all) out.collectors.push_back({&spec, std::move(one)});
   }
   return out;
 }

@@ -29,6 +29,14 @@ class Collector {
   virtual Status collect(Batch& out) = 0;
 };
 
+// An HTTP exporter on this node.
+struct ScrapeTarget {
+  std::string name;                     // of a-z0-9_
+  std::string url;                      // as parse_http_url() of edge/http_get.h takes it
+  std::vector<std::string> keep, drop;  // shell patterns on metric names; no keep: all are kept
+  Labels labels;                        // for all its series
+};
+
 // Settings of one collector, as finalised from `collectors.<name>.*`.
 struct CollectorSettings {
   bool enabled = true;
@@ -37,6 +45,9 @@ struct CollectorSettings {
   std::string socket;              // jtop, tegra: path of the service's socket
   std::string command;             // npu_smi: program to run
   std::size_t max_processes = 10;  // largest processes to report, where a collector reports them
+  std::vector<std::string> directories = {};  // textfile
+  ScrapeTarget target = {};                   // scrape: one collector per target
+  std::size_t max_series = 0;                 // scrape, textfile: different ones within an hour
 };
 
 struct CollectorSpec {
@@ -46,6 +57,9 @@ struct CollectorSpec {
   CollectorSettings defaults;
   std::function<std::unique_ptr<Collector>(const Host&, const CollectorSettings&)> make;
 };
+
+// What the collector is called in metrics and to people: "cpu", "scrape_<target>".
+std::string collector_name(const CollectorSpec& spec, const CollectorSettings& settings);
 
 // Every collector that exists, in the order in which `once` prints them. A test compares this list
 // with the folder and with collectors/README.md.

@@ -25,6 +25,7 @@ CollectorRunner::CollectorRunner(std::size_t index, const CollectorSpec& spec,
     : index_(index),
       spec_(spec),
       settings_(std::move(settings)),
+      name_(collector_name(spec, settings_)),
       host_(host),
       deliver_(std::move(deliver)),
       collector_(spec.make(host, settings_)) {
@@ -109,21 +110,21 @@ void CollectorRunner::conclude(CollectorResult& result, std::optional<std::int64
   const std::string before = last_error_ ? last_error_->message : "";
   if (ok) {
     if (last_error_ && last_error_->code != ErrorCode::no_data) {
-      log::info(spec_.name, "works again");
+      log::info(name_, "works again");
     } else if (!ever_succeeded_) {
-      log::info(spec_.name, "found", {{"series", result.batch.size()}});
+      log::info(name_, "found", {{"series", result.batch.size()}});
     }
     ever_succeeded_ = true;
     last_error_.reset();
     if (wall_ms) last_success_s_ = std::round(static_cast<double>(*wall_ms) / 1000);
   } else {
     last_error_ = result.status.error();
-    if (before.empty() && absent) log::info(spec_.name, last_error_->message);
-    if (before.empty() && !absent) log::warning(spec_.name, last_error_->message);
+    if (before.empty() && absent) log::info(name_, last_error_->message);
+    if (before.empty() && !absent) log::warning(name_, last_error_->message);
   }
   // A source that does not exist here is no failure, and has nothing to tell.
   if (absent && !ever_succeeded_) return;
-  const Labels labels = {{"collector", std::string(spec_.name)}};
+  const Labels labels = {{"collector", name_}};
   result.batch.add("godwit_collector_success", labels, ok ? 1 : 0);
   result.batch.add("godwit_collector_duration_seconds", labels, result.seconds);
   if (last_success_s_ > 0) {

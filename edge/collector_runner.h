@@ -37,7 +37,7 @@ class CollectorRunner {
   // Waits for a run that is under way, which ends at the collector's own deadline.
   ~CollectorRunner();
 
-  [[nodiscard]] std::string_view name() const { return spec_.name; }
+  [[nodiscard]] std::string_view name() const { return name_; }
   [[nodiscard]] bool quick() const { return spec_.quick; }
   [[nodiscard]] std::int64_t due_ms() const { return due_ms_; }
   [[nodiscard]] const CollectorSettings& settings() const { return settings_; }
@@ -65,6 +65,7 @@ class CollectorRunner {
   const std::size_t index_;
   const CollectorSpec& spec_;
   const CollectorSettings settings_;
+  const std::string name_;
   const Host& host_;
   const Deliver deliver_;
   std::unique_ptr<Collector> collector_;

@@ -89,13 +89,17 @@ int once_command(const AgentSettings& settings, OnceFormat format, const std::st
                  std::ostream& out, std::ostream& errors) {
   std::vector<const AgentSettings::Choice*> choices;
   for (const auto& choice : settings.collectors) {
-    if (collector.empty() || choice.spec->name == collector) choices.push_back(&choice);
+    const bool chosen = collector.empty() || choice.spec->name == collector ||
+                        collector_name(*choice.spec, choice.settings) == collector;
+    if (chosen) choices.push_back(&choice);
   }
   if (choices.empty()) {
     errors << "godwit-agent: no collector "
            << (collector.empty() ? "is enabled" : concat("called ", quote_for_message(collector)))
            << "; enabled are:";
-    for (const auto& choice : settings.collectors) errors << ' ' << choice.spec->name;
+    for (const auto& choice : settings.collectors) {
+      errors << ' ' << collector_name(*choice.spec, choice.settings);
+    }
     errors << '\n';
     return exit_config;
   }

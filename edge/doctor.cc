@@ -48,7 +48,7 @@ Finding judge_reading(const Reading& reading) {
       reading.status.error().code == ErrorCode::no_data ? Verdict::missing : Verdict::bad;
   if (finding.verdict == Verdict::bad) {
     finding.remedy =
-        concat("if this source is not wanted: collectors.", reading.name, ".enabled: false");
+        concat("if this source is not wanted: collectors.", reading.collector, ".enabled: false");
   }
   return finding;
 }

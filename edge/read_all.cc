@@ -15,7 +15,8 @@ namespace {
 
 Reading read_once(const AgentSettings::Choice& choice, const Host& host) {
   Reading reading;
-  reading.name = choice.spec->name;
+  reading.name = collector_name(*choice.spec, choice.settings);
+  reading.collector = choice.spec->name;
   const auto start = std::chrono::steady_clock::now();
   const auto collector = choice.spec->make(host, choice.settings);
   Batch batch;
@@ -35,7 +36,8 @@ struct Pending {
 
 Reading overdue(const AgentSettings::Choice& choice) {
   Reading reading;
-  reading.name = choice.spec->name;
+  reading.name = collector_name(*choice.spec, choice.settings);
+  reading.collector = choice.spec->name;
   reading.status =
       Error{ErrorCode::timeout, concat("no answer within ", choice.settings.deadline.count(),
                                        " ms; raise collectors.", choice.spec->name,

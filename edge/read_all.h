@@ -11,7 +11,8 @@
 namespace godwit {
 
 struct Reading {
-  std::string name;  // of the collector
+  std::string name;            // collector_name()
+  std::string_view collector;  // in the settings
   std::vector<Sample> samples;
   Status status;
   double seconds = 0;

@@ -1,8 +1,11 @@
 #include "edge/truth_log.h"
 
+#include <cmath>
+
 #include "transport/json_writer.h"
 #include "transport/log.h"
 #include "transport/schema.h"
+#include "transport/text.h"
 
 namespace godwit {
 
@@ -28,7 +31,16 @@ void TruthLog::tick(std::uint64_t stream, std::uint64_t seq, std::int64_t boot_m
   }
   json.key("v");
   json.begin_object();
-  for (const auto& sample : samples) json.member(format_series(sample.series), sample.value);
+  for (const auto& sample : samples) {
+    // Queries do not return it.
+    if (is_stale_marker(sample.value)) continue;
+    json.key(format_series(sample.series));
+    if (std::isfinite(sample.value)) {
+      json.value(sample.value);
+    } else {
+      json.value(format_number(sample.value));
+    }
+  }
   json.end_object();
   json.end_object();
   out_ << json.text() << '\n' << std::flush;

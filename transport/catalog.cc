@@ -146,11 +146,19 @@ constexpr MetricInfo table[] = {
     {"node_timex_estimated_error_seconds", gauge, "seconds", "Estimated error of the local clock."},
     {"node_timex_sync_status", gauge, "", "1 when the clock is synchronised to a reliable server."},
 
+    {"node_textfile_mtime_seconds", gauge, "seconds", "When a textfile that was read was last written, seconds since 1970."},
+    {"node_textfile_scrape_error", gauge, "", "1 when a textfile or a directory of them could not be read."},
+
     // The agent itself.
     {"godwit_collector_success", gauge, "", "1 when the collector's last run succeeded."},
     {"godwit_collector_duration_seconds", gauge, "seconds", "Time the collector's last run took."},
     {"godwit_collector_last_success_timestamp_seconds", gauge, "seconds", "Time of the collector's last success, seconds since 1970."},
     {"godwit_agent_info", info, "", "The agent: version, and the pod that it runs in."},
+    {"godwit_scrape_samples", gauge, "", "Samples that the last scrape of a target gave."},
+    {"godwit_scrape_dropped_samples_total", counter, "", "Samples of a target that were left out, by reason."},
+    {"godwit_textfile_errors_total", counter, "", "Readings of a textfile (or of a directory of them) that failed."},
+    {"godwit_textfile_dropped_samples_total", counter, "", "Samples of textfiles that were left out: too many series, or the same one twice."},
+    {"godwit_agent_info", info, "", "The agent: version."},
     {"godwit_buffer_ticks", gauge, "", "Ticks that wait for delivery."},
     {"godwit_buffer_bytes", gauge, "bytes", "Bytes of the frames that wait for delivery."},
     {"godwit_buffer_oldest_age_seconds", gauge, "seconds", "Age of the oldest tick that waits for delivery."},

@@ -18,16 +18,10 @@
 namespace godwit {
 
 // "No sample at this tick". A quiet NaN with a payload of its own, so that it is neither a NaN that
-// arithmetic makes nor Prometheus' staleness marker.
+// arithmetic makes nor Prometheus' staleness marker (metric.h).
 inline constexpr std::uint64_t absent_bits = 0x7ff8'676f'6477'6974;  // "godwit"
 inline constexpr double absent = std::bit_cast<double>(absent_bits);
 inline bool is_absent(double value) { return std::bit_cast<std::uint64_t>(value) == absent_bits; }
-
-// Prometheus' marker "this series has ended": the one NaN that is passed on bit for bit.
-inline constexpr std::uint64_t stale_marker_bits = 0x7ff0'0000'0000'0002;
-inline bool is_stale_marker(double value) {
-  return std::bit_cast<std::uint64_t>(value) == stale_marker_bits;
-}
 
 struct Frame {
   std::uint64_t stream = 0;

@@ -5,6 +5,7 @@
 // stand-in. Names come from the one table in catalog.h.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -41,6 +42,13 @@ struct Sample {
   double value = 0;
 };
 
+// Prometheus' marker "this series has ended": the one NaN that is passed on bit for bit.
+inline constexpr std::uint64_t stale_marker_bits = 0x7ff0'0000'0000'0002;
+inline constexpr double stale_marker = std::bit_cast<double>(stale_marker_bits);
+inline bool is_stale_marker(double value) {
+  return std::bit_cast<std::uint64_t>(value) == stale_marker_bits;
+}
+
 // `name{a="b",c="d"}` with Prometheus escaping; just `name` when there are no labels.
 std::string format_series(const Series& series);
 
@@ -52,8 +60,13 @@ class Batch {
   // are left out, and NaN adds nothing: both mean "not known".
   void add(std::string_view name, Labels labels, double value);
   void add(std::string_view name, double value) { add(name, {}, value); }
-  // For names that are not ours (scraped, textfile).
+  // Where the kind is known.
   void add(std::string_view name, Labels labels, double value, Kind kind);
+  // A series that is not ours (scraped, textfile), as it is: NaN is a value there. Its labels must
+  // be as Series says.
+  void add_foreign(Series series, double value) { samples_.push_back({std::move(series), value}); }
+  // A series that is not ours has ended.
+  void end_foreign(Series series) { add_foreign(std::move(series), stale_marker); }
   // A constant-1 series whose labels are the information.
   void add_info(std::string_view name, Labels labels) { add(name, std::move(labels), 1); }
   void append(Batch&& other);

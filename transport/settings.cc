@@ -114,6 +114,10 @@ std::string check_items(const Setting& setting, const std::vector<std::string>& 
 
 }  // namespace
 
+std::optional<std::int64_t> parse_duration(std::string_view text) {
+  return parse_with_unit(text, duration_units);
+}
+
 std::string environment_name(std::string_view key) {
   std::string name = "GODWIT_";
   for (const char c : key) {

@@ -45,6 +45,9 @@ struct Setting {
   std::string other_env = {};  // "NODE_NAME"
   bool required = false;       // empty is an Error
   bool secret = false;         // never shown
+  // Items of a list may be sections too: each becomes the text of its lines `key=value`, where a
+  // list is `a|b`, and a section below it `key.name=value`.
+  bool records = false;
 };
 
 using Environment = std::function<std::optional<std::string>(const std::string& name)>;
@@ -89,5 +92,7 @@ class Settings {
 // One Markdown table row per setting: key, type, default, environment, meaning.
 std::string describe_settings(std::span<const Setting> table);
 std::string environment_name(std::string_view key);
+// Milliseconds of "10s", "500ms", "5m", "1h", "7d".
+std::optional<std::int64_t> parse_duration(std::string_view text);
 
 }  // namespace godwit

@@ -66,13 +66,13 @@ class Reader {
 
   void read_entry(const YAML::Node& key_node, const YAML::Node& node, const std::string& key,
                   int depth) {
-    const bool known =
-        std::any_of(table_.begin(), table_.end(), [&](const Setting& s) { return s.key == key; });
+    const auto known =
+        std::find_if(table_.begin(), table_.end(), [&](const Setting& s) { return s.key == key; });
     const bool section = std::any_of(table_.begin(), table_.end(), [&](const Setting& s) {
       return s.key.starts_with(key + ".");
     });
     if (found.contains(key)) return problems_.add(where(key_node), key, "given twice");
-    if (known) return read_value(key_node, node, key);
+    if (known != table_.end()) return read_value(key_node, node, *known);
     if (!section) {
       const std::string nearest = nearest_key(table_, key);
       return problems_.add(
@@ -86,16 +86,44 @@ class Reader {
     read(node, key, depth + 1);
   }
 
-  void read_value(const YAML::Node& key_node, const YAML::Node& node, const std::string& key) {
+  // false: nested too deeply.
+  static bool flatten(const YAML::Node& node, const std::string& prefix, int depth,
+                      std::string& out) {
+    for (const auto& entry : node) {
+      const YAML::Node& value = entry.second;
+      if (!entry.first.IsScalar() || depth > 1) return false;
+      const std::string key = concat(prefix, entry.first.Scalar());
+      if (value.IsMap()) {
+        if (!flatten(value, concat(key, "."), depth + 1, out)) return false;
+        continue;
+      }
+      out += concat(key, "=");
+      if (value.IsScalar()) out += value.Scalar();
+      for (std::size_t i = 0; value.IsSequence() && i < value.size(); ++i) {
+        if (!value[i].IsScalar()) return false;
+        out += concat(i == 0 ? "" : "|", value[i].Scalar());
+      }
+      out += '\n';
+    }
+    return true;
+  }
+
+  void read_value(const YAML::Node& key_node, const YAML::Node& node, const Setting& setting) {
+    const std::string& key = setting.key;
     RawSetting raw{where(key_node), {}, {}, node.IsSequence()};
     if (node.IsScalar()) {
       raw.text = node.Scalar();
     } else if (node.IsSequence()) {
       for (const auto& item : node) {
-        if (!item.IsScalar()) {
-          return problems_.add(where(item), key, "expected a list of texts");
+        std::string text;
+        if (item.IsScalar()) {
+          text = item.Scalar();
+        } else if (!setting.records || !item.IsMap() || !flatten(item, "", 0, text)) {
+          return problems_.add(where(item), key,
+                               setting.records ? "expected texts, or sections of keys and values"
+                                               : "expected a list of texts");
         }
-        raw.items.push_back(item.Scalar());
+        raw.items.push_back(std::move(text));
       }
     } else if (node.IsMap()) {
       return problems_.add(raw.where, key, "expected a value, not a section");

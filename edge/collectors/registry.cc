@@ -6,8 +6,11 @@
 #include "edge/collectors/host_collectors.h"
 #include "edge/collectors/jtop/jtop.h"
 #include "edge/collectors/npu_smi/npu_smi.h"
+#include "edge/collectors/scrape.h"
 #include "edge/collectors/tegra/tegra.h"
+#include "edge/collectors/textfile.h"
 #include "edge/collectors/xid.h"
+#include "transport/text.h"
 
 namespace godwit {
 namespace {
@@ -21,7 +24,19 @@ CollectorSettings every(seconds interval) {
   return settings;
 }
 
+// A full node_exporter on eight cores serves about 1,200 series.
+CollectorSettings foreign() {
+  CollectorSettings settings = every(seconds(15));
+  settings.max_series = 2000;
+  return settings;
+}
+
 }  // namespace
+
+std::string collector_name(const CollectorSpec& spec, const CollectorSettings& settings) {
+  const std::string& target = settings.target.name;
+  return target.empty() ? std::string(spec.name) : concat(spec.name, "_", target);
+}
 
 const std::vector<CollectorSpec>& collector_registry() {
   static const std::vector<CollectorSpec> registry = {
@@ -50,6 +65,8 @@ const std::vector<CollectorSpec>& collector_registry() {
       {"hwmon", "/sys/class/hwmon", false, every(seconds(10)), make_hwmon},
       {"uname", "uname, /etc/os-release", true, every(seconds(60)), make_uname},
       {"boottime", "/proc/stat, adjtimex", true, every(seconds(10)), make_boottime},
+      {"textfile", "*.prom files", false, foreign(), make_textfile},
+      {"scrape", "HTTP exporters on this node", false, foreign(), make_scrape},
   };
   return registry;
 }

@@ -191,12 +191,12 @@ def series_text(labels):
 class Prometheus:
     kind = "prometheus"
 
-    def __init__(self, folder, name="prometheus", out_of_order="0s"):
+    def __init__(self, folder, name="prometheus", out_of_order="0s", scrape_configs=""):
         self.port = free_port()
         self.data = pathlib.Path(folder) / name
         config = pathlib.Path(folder) / f"{name}.yml"
         config.write_text("global: {scrape_interval: 1h}\n"
-                          f"storage: {{tsdb: {{out_of_order_time_window: {out_of_order}}}}}\n")
+                          f"storage: {{tsdb: {{out_of_order_time_window: {out_of_order}}}}}\n" + scrape_configs)
         self.write_url = f"http://127.0.0.1:{self.port}/api/v1/write"
         self.process = Process(folder, name, [
             "prometheus", f"--config.file={config}", f"--storage.tsdb.path={self.data}",

@@ -5,6 +5,7 @@
 #include <catch2/catch.hpp>
 
 #include "test/support/support.h"
+#include "transport/text.h"
 
 namespace godwit {
 namespace {
@@ -74,6 +75,61 @@ TEST_CASE("collectors can be switched, paced and pointed elsewhere one by one") 
   REQUIRE(settings->collectors.size() == 1);
   CHECK(settings->collectors[0].settings.interval == std::chrono::milliseconds(500));
   CHECK(settings->collectors[0].settings.command == "/opt/npu-smi");
+}
+
+TEST_CASE("each target of scrape is a collector, and textfile is one where it has directories") {
+  const auto& specs = collector_registry();
+  const auto chosen = [&](const std::string& yaml, const Variables& variables = {}) {
+    const auto settings = load(specs, yaml, variables);
+    REQUIRE(settings.ok());
+    std::vector<AgentSettings::Choice> choices;
+    for (const auto& choice : settings->collectors) {
+      if (choice.settings.max_series > 0) choices.push_back(choice);
+    }
+    return choices;
+  };
+  CHECK(chosen("").empty());
+  CHECK(chosen("collectors: {textfile: {directories: [/a, /b]}}").front().settings.directories ==
+        std::vector<std::string>{"/a", "/b"});
+
+  const auto targets = chosen(
+      "collectors:\n"
+      "  scrape:\n"
+      "    interval: 20s\n"
+      "    max_series: 7\n"
+      "    targets:\n"
+      "      - http://127.0.0.1:9100/metrics?x=y\n"
+      "      - {name: dcgm, url: 'http://[::1]:9400/', interval: 2s, labels: {team: a b}, keep: "
+      "[x*]}\n");
+  REQUIRE(targets.size() == 2);
+  CHECK(collector_name(*targets[0].spec, targets[0].settings) == "scrape_9100");
+  CHECK(targets[0].settings.target.url == "http://127.0.0.1:9100/metrics?x=y");
+  CHECK(targets[0].settings.interval == std::chrono::seconds(20));
+  CHECK(targets[0].settings.max_series == 7);
+  CHECK(collector_name(*targets[1].spec, targets[1].settings) == "scrape_dcgm");
+  CHECK(targets[1].settings.interval == std::chrono::seconds(2));
+  CHECK(targets[1].settings.deadline == std::chrono::seconds(2));
+  CHECK(targets[1].settings.target.labels == Labels{{"team", "a b"}});
+  CHECK(targets[1].settings.target.keep == std::vector<std::string>{"x*"});
+
+  const auto words =
+      chosen("", {{"GODWIT_COLLECTORS_SCRAPE_TARGETS",
+                   "http://localhost:1/ drop=go_*|x labels.a=b, url=http://[::1]:2"}});
+  REQUIRE(words.size() == 2);
+  CHECK(words[0].settings.target.drop == std::vector<std::string>{"go_*", "x"});
+  CHECK(words[0].settings.target.labels == Labels{{"a", "b"}});
+  CHECK(words[1].settings.target.name == "2");
+
+  for (const char* const bad :
+       {"https://127.0.0.1/", "http://exporter/", "name=x", "{url: 'http://127.0.0.1/', name: A-1}",
+        "{url: 'http://127.0.0.1/', intervall: 1s}", "{url: 'http://127.0.0.1/', interval: 1ms}",
+        "{url: 'http://127.0.0.1/', labels: {__name__: x}}", "just words",
+        "'http://127.0.0.1/', 'http://127.0.0.2/'"}) {
+    INFO(bad);
+    const auto settings = load(specs, concat("collectors: {scrape: {targets: [", bad, "]}}"));
+    REQUIRE_FALSE(settings.ok());
+    CHECK(settings.error().message.starts_with("collectors.scrape.targets: "));
+  }
 }
 
 TEST_CASE("mistakes are told with their key") {

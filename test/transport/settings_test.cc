@@ -27,6 +27,7 @@ const std::vector<Setting> table = {
     {.key = "mqtt.password", .type = SettingType::text, .help = "", .secret = true},
     {.key = "publish.latest", .type = SettingType::flag, .fallback = "false", .help = ""},
     {.key = "tags", .type = SettingType::list, .help = ""},
+    {.key = "targets", .type = SettingType::list, .help = "", .records = true},
     {.key = "port",
      .type = SettingType::integer,
      .fallback = "1",
@@ -65,6 +66,19 @@ TEST_CASE("settings: defaults, file and environment, in that order") {
   CHECK_FALSE(settings->flag("publish.latest"));
   CHECK(settings->is_set("tags"));
   CHECK_FALSE(settings->is_set("mqtt.version"));
+}
+
+TEST_CASE("settings: items of a list may be sections where the table says so") {
+  const auto settings = Settings::parse(
+      table, "targets:\n  - plain\n  - {url: x y, keep: [a*, b], labels: {t: v w}, none: }\n", "f",
+      environment());
+  REQUIRE(settings.ok());
+  CHECK(settings->list("targets") ==
+        std::vector<std::string>{"plain", "url=x y\nkeep=a*|b\nlabels.t=v w\nnone=\n"});
+  CHECK(problem("tags: [{a: 1}]") == "agent.yaml:1: tags: expected a list of texts");
+  CHECK(problem("targets: [{a: {b: {c: 1}}}]").find("sections of keys") != std::string::npos);
+  CHECK(problem("targets: [{a: [[1]]}]").find("sections of keys") != std::string::npos);
+  CHECK(problem("targets: [[a]]").find("sections of keys") != std::string::npos);
 }
 
 TEST_CASE("settings: the product's own variable wins over the older one") {
