@@ -211,4 +211,18 @@ std::optional<std::int64_t> parse_retry_after(std::string_view text, std::int64_
   return std::max<std::int64_t>(0, std::int64_t{date} * 1000 - now_wall_ms);
 }
 
+std::string percent_encode(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                       c == '-' || c == '_' || c == '.' || c == '~';
+    if (plain) {
+      out += c;
+    } else {
+      out += concat("%", to_hex({&c, 1}));
+    }
+  }
+  return out;
+}
+
 }  // namespace godwit

@@ -75,4 +75,7 @@ Status check_http_url(std::string_view url);
 // negative. nullopt when it is neither.
 std::optional<std::int64_t> parse_retry_after(std::string_view text, std::int64_t now_wall_ms);
 
+// Escapes what a query may not hold.
+std::string percent_encode(std::string_view text);
+
 }  // namespace godwit

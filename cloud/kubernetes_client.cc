@@ -179,18 +179,4 @@ Status KubernetesClient::remove(std::string_view path) {
   return gone ? Status() : Status(gone.error());
 }
 
-std::string percent_encode(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       c == '-' || c == '_' || c == '.' || c == '~';
-    if (plain) {
-      out += c;
-    } else {
-      out += concat("%", to_hex({&c, 1}));
-    }
-  }
-  return out;
-}
-
 }  // namespace godwit

@@ -61,7 +61,4 @@ class KubernetesClient {
   std::int64_t retry_after_ms_ = 0;
 };
 
-// Escapes what a query may not hold.
-std::string percent_encode(std::string_view text);
-
 }  // namespace godwit

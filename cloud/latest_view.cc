@@ -10,6 +10,15 @@ constexpr std::uint32_t no_slot = UINT32_MAX;
 constexpr std::int64_t prune_interval_ms = 60'000;
 constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
 
+// Roughly, as it lies in memory.
+std::size_t size_of(const Series& series) {
+  std::size_t bytes = sizeof series + series.name.size() + 64;
+  for (const auto& label : series.labels) {
+    bytes += sizeof label + label.name.size() + label.value.size();
+  }
+  return bytes;
+}
+
 double rate_between(double value, std::int64_t time_ms, double later, std::int64_t later_ms) {
   if (later_ms <= time_ms || later < value) return unknown;  // a counter that began anew
   return (later - value) * 1000 / static_cast<double>(later_ms - time_ms);
@@ -68,6 +77,18 @@ LatestView::Node& LatestView::find_or_add(std::string_view node) {
   return nodes_[std::string(node)];
 }
 
+const Series* LatestView::share(const Series& series) {
+  auto known = series_.find(series);
+  if (known == series_.end()) {
+    const std::size_t bytes = size_of(series);
+    if (series_bytes_ + bytes > limits_.series_bytes) return nullptr;
+    series_bytes_ += bytes;
+    known = series_.emplace(series, 0).first;
+  }
+  ++known->second;
+  return &known->first;
+}
+
 void LatestView::learn_schema(Node& node, const Schema& schema) {
   std::unordered_map<const Series*, std::uint32_t> present;
   for (std::uint32_t i = 0; i < node.readings.size(); ++i) {
@@ -77,22 +98,22 @@ void LatestView::learn_schema(Node& node, const Schema& schema) {
   node.slots.assign(schema.series.size(), no_slot);
   for (std::size_t c = 0; c < schema.series.size(); ++c) {
     const auto known = series_.find(schema.series[c]);
-    if (known != series_.end()) {
-      if (const auto at = present.find(&known->first); at != present.end()) {
-        node.slots[c] = at->second;
-        continue;
-      }
+    const auto at = known == series_.end() ? present.end() : present.find(&known->first);
+    if (at != present.end()) {
+      node.slots[c] = at->second;
+      continue;
     }
-    if (node.readings.size() >= limits_.readings_per_node || count_ >= limits_.readings) {
+    const bool has_room =
+        node.readings.size() < limits_.readings_per_node && count_ < limits_.readings;
+    const Series* const shared = has_room ? share(schema.series[c]) : nullptr;
+    if (shared == nullptr) {
       ++left_out_;
       continue;
     }
-    const auto shared = known != series_.end() ? known : series_.emplace(schema.series[c], 0).first;
-    ++shared->second;
     ++count_;
     node.slots[c] = static_cast<std::uint32_t>(node.readings.size());
-    present.emplace(&shared->first, node.slots[c]);
-    node.readings.push_back({&shared->first, 0, INT64_MIN, unknown});
+    present.emplace(shared, node.slots[c]);
+    node.readings.push_back({shared, 0, INT64_MIN, unknown});
   }
 }
 
@@ -110,7 +131,9 @@ void LatestView::drop_old(Node& node) {
 void LatestView::drop(const Series* series) {
   --count_;
   const auto known = series_.find(*series);
-  if (--known->second == 0) series_.erase(known);
+  if (--known->second > 0) return;
+  series_bytes_ -= size_of(known->first);
+  series_.erase(known);
 }
 
 std::vector<std::string> LatestView::nodes() const {

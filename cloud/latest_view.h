@@ -37,7 +37,8 @@ struct NodeReadings {
 struct LatestViewLimits {
   std::size_t nodes = 10'000;  // the one that was silent for the longest gives way
   std::size_t readings_per_node = 20'000;
-  std::size_t readings = 4'000'000;  // 32 bytes each, and their series, which nodes share
+  std::size_t readings = 2'000'000;       // 32 bytes each
+  std::size_t series_bytes = 128U << 20;  // of names and labels, which nodes share
   // A reading that is so much older than its node's newest is of the past.
   std::int64_t keep_ms = 600'000;
 };
@@ -76,6 +77,8 @@ class LatestView {
   using KnownSeries = std::unordered_map<Series, std::size_t, SeriesHash>;
 
   Node& find_or_add(std::string_view node);
+  // nullptr: there is no room.
+  const Series* share(const Series& series);
   void learn_schema(Node& node, const Schema& schema);
   void drop_old(Node& node);
   void drop(const Series* series);
@@ -86,6 +89,7 @@ class LatestView {
   Nodes nodes_;
   KnownSeries series_;
   std::size_t count_ = 0;
+  std::size_t series_bytes_ = 0;
   std::uint64_t left_out_ = 0;
 };
 

@@ -10,6 +10,7 @@
 #include <CLI/CLI.hpp>
 #include <unistd.h>
 
+#include "cloud/api.h"
 #include "cloud/eventbus_settings.h"
 #include "cloud/kubeedge_rules.h"
 #include "cloud/node_keeper.h"
@@ -121,6 +122,41 @@ HttpResponse serve(const Relay& relay, const EventbusGateway* eventbus, const No
   return {404, "text/plain; charset=utf-8", "/metrics, /healthz, /readyz\n"};
 }
 
+std::unique_ptr<HttpServer> start_server(const std::string& listen, std::string_view key,
+                                         HttpServer::Handler handler) {
+  if (listen.empty()) return nullptr;
+  HttpServerOptions options;
+  options.listen = listen;
+  auto started = start_http_server(options, std::move(handler));
+  if (started) return std::move(*started);
+  // Readings matter more than showing them.
+  log::error("http", started.error().with_prefix(key).message);
+  return nullptr;
+}
+
+Api make_api(const RelaySettings& settings, const LatestView& view,
+             const std::atomic<bool>& cancel) {
+  constexpr std::size_t max_reply_bytes = 32U << 20;
+  ApiOptions options;
+  options.present_from_database = settings.api_from_database;
+  options.history.target = settings.target;
+  if (!settings.query.url.empty()) {
+    HttpClientOptions http = settings.query;
+    http.max_reply_bytes = max_reply_bytes;
+    http.cancelled = &cancel;
+    options.history.get = make_http_get(std::move(http));
+  }
+  return {view, std::move(options), system_clock()};
+}
+
+std::vector<HttpPost> make_posts(const RelaySettings& settings) {
+  std::vector<HttpPost> posts;
+  for (std::size_t i = 0; i < settings.connections; ++i) {
+    posts.push_back(make_http_post(settings.remote_write));
+  }
+  return posts;
+}
+
 int fail(const Error& error) {
   log::error("relay", error.message);
   return exit_failure;
@@ -130,43 +166,39 @@ int run(RelaySettings settings) {
   catch_signals();
   std::atomic<bool> cancel = false;
   settings.remote_write.cancelled = &cancel;
-  std::vector<HttpPost> posts;
-  for (std::size_t i = 0; i < settings.connections; ++i) {
-    posts.push_back(make_http_post(settings.remote_write));
-  }
   HttpGet query;
   if (!settings.query.url.empty()) {
     settings.query.cancelled = &cancel;
     query = make_http_get(settings.query);
   }
   const Hearing hearing = make_hearing(settings, cancel);
-  Relay relay(settings, *hearing.link, std::move(posts), std::move(query), cancel, system_clock());
+  Relay relay(settings, *hearing.link, make_posts(settings), std::move(query), cancel,
+              system_clock());
   std::atomic<bool> leave_nodes = false;
   const auto nodes = keep_nodes(settings, leave_nodes);
-  if (nodes != nullptr) {
-    relay.observe([&nodes](auto node, const auto& schema,
-                           const auto& frame) { nodes->on_live(node, schema, frame); },
-                  [&nodes](auto node, bool online) { nodes->on_presence(node, online); });
-  }
+  LatestView view;
+  const Api api = make_api(settings, view, cancel);
+  relay.observe(
+      [&, has_api = !settings.api_listen.empty()](auto node, const auto& schema,
+                                                  const auto& frame) {
+        if (nodes != nullptr) nodes->on_live(node, schema, frame);
+        if (has_api) view.on_live(node, schema, frame, system_clock()().wall_ms);
+      },
+      [&](auto node, bool online) {
+        if (nodes != nullptr) nodes->on_presence(node, online);
+        view.on_presence(node, online);
+      });
 
-  std::unique_ptr<HttpServer> server;
-  if (!settings.http_listen.empty()) {
-    HttpServerOptions options;
-    options.listen = settings.http_listen;
-    auto started = start_http_server(
-        options,
-        [&relay, &hearing, &nodes, path = settings.eventbus.path](const HttpRequest& request) {
-          const bool is_envelope = hearing.eventbus && request.path == path;
-          return is_envelope ? hearing.eventbus->post(request)
-                             : serve(relay, hearing.eventbus.get(), nodes.get(), request);
-        });
-    if (started) {
-      server = std::move(*started);
-    } else {
-      // Readings matter more than showing how many.
-      log::error("http", started.error().with_prefix("http.listen").message);
-    }
-  }
+  const auto server = start_server(
+      settings.http_listen, "http.listen",
+      [&relay, &hearing, &nodes, path = settings.eventbus.path](const HttpRequest& request) {
+        const bool is_envelope = hearing.eventbus && request.path == path;
+        return is_envelope ? hearing.eventbus->post(request)
+                           : serve(relay, hearing.eventbus.get(), nodes.get(), request);
+      });
+  const auto api_server =
+      start_server(settings.api_listen, "api.listen",
+                   [&api](const HttpRequest& request) { return api.serve(request); });
   if (Status started = relay.start(); !started) return fail(started.error());
   const auto rules = keep_rules(settings);
   log::info(

@@ -16,10 +16,6 @@ using Json = nlohmann::json;
 
 constexpr std::int64_t widest_span_ms = std::int64_t{7} * 24 * 3600 * 1000;
 
-void append_label(std::string& key, std::string_view name, std::string_view value) {
-  key.append(name).append("\xff").append(value).append("\xff");
-}
-
 Error unreadable(std::string_view what) {
   return Error{ErrorCode::invalid, concat("the answer of the query API: ", what)};
 }
@@ -36,18 +32,7 @@ bool read_point(const Json& point, StoredSamples::Points& out) {
   return true;
 }
 
-std::string percent_encode(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (std::isalnum(byte) != 0) {
-      out += c;
-    } else {
-      out += concat("%", to_hex(std::string_view(&c, 1)));
-    }
-  }
-  return out;
-}
+}  // namespace
 
 std::string quote_label(std::string_view value) {
   std::string out = "\"";
@@ -57,8 +42,6 @@ std::string quote_label(std::string_view value) {
   }
   return out + "\"";
 }
-
-}  // namespace
 
 Result<StoredSamples> StoredSamples::parse(std::string_view answer) {
   const Json json = Json::parse(answer, nullptr, false);
@@ -75,12 +58,12 @@ Result<StoredSamples> StoredSamples::parse(std::string_view answer) {
     if (metric == one.end() || values == one.end() || !metric->is_object() || !values->is_array()) {
       return unreadable("a result without metric or values");
     }
-    std::string key;  // JSON objects are sorted by name here, as labels are
+    Labels labels;  // JSON objects are sorted by name here, as labels are
     for (const auto& [name, value] : metric->items()) {
       if (!value.is_string()) return unreadable("a label that is no text");
-      append_label(key, name, value.get_ref<const std::string&>());
+      labels.push_back({name, value.get<std::string>()});
     }
-    Points& points = stored.series_[key];
+    Points& points = stored.series_[std::move(labels)];
     for (const auto& point : *values) {
       if (!read_point(point, points)) return unreadable("a value that is no pair of time and text");
     }
@@ -90,10 +73,7 @@ Result<StoredSamples> StoredSamples::parse(std::string_view answer) {
 }
 
 const StoredSamples::Points* StoredSamples::find(const Labels& labels) const {
-  std::string key;
-  for (const auto& [name, value] : labels) append_label(key, name, value);
-
-  const auto found = series_.find(key);
+  const auto found = series_.find(labels);
   return found == series_.end() ? nullptr : &found->second;
 }
 

@@ -22,6 +22,8 @@ class StoredSamples {
   // An answer of /api/v1/query with resultType matrix.
   static Result<StoredSamples> parse(std::string_view answer);
 
+  // All of them, by label set. The name is the label __name__.
+  [[nodiscard]] const std::map<Labels, Points>& series() const { return series_; }
   // By the complete label set; nullptr when nothing is stored of the series.
   [[nodiscard]] const Points* find(const Labels& labels) const;
   // The same value at the same time. NaN is NaN; a stale marker is never found, as queries do not
@@ -29,8 +31,11 @@ class StoredSamples {
   static bool holds(const Points& points, std::int64_t time_ms, double value);
 
  private:
-  std::map<std::string, Points> series_;
+  std::map<Labels, Points> series_;
 };
+
+// For the text of a question: "value", with quotes.
+std::string quote_label(std::string_view value);
 
 // Everything of the node that `body` is of (by its labels instance and job), from the body's
 // oldest to its newest time. Blocks as `get` does.

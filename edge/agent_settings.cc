@@ -4,6 +4,7 @@
 #include <iterator>
 #include <utility>
 
+#include "edge/collector_settings.h"
 #include "edge/foreign_settings.h"
 #include "transport/mqtt_settings.h"
 #include "transport/text.h"
@@ -18,11 +19,6 @@ using Type = SettingType;
 constexpr std::int64_t kib = 1024;
 constexpr std::int64_t second = 1000;
 constexpr std::int64_t day = 86'400 * second;
-
-std::string duration_text(milliseconds value) {
-  return value.count() % 1000 == 0 ? concat(value.count() / 1000, "s")
-                                   : concat(value.count(), "ms");
-}
 
 std::vector<Setting> node_settings() {
   return {
@@ -117,77 +113,11 @@ std::vector<Setting> buffer_settings() {
   };
 }
 
-void add_collector_settings(const CollectorSpec& spec, std::vector<Setting>& table) {
-  const CollectorSettings& defaults = spec.defaults;
-  const auto key = [&](std::string_view name) {
-    return concat("collectors.", spec.name, ".", name);
-  };
-  table.push_back({.key = key("enabled"),
-                   .type = Type::flag,
-                   .fallback = defaults.enabled ? "true" : "false",
-                   .help = concat("Reads ", spec.source, ".")});
-  table.push_back({.key = key("interval"),
-                   .type = Type::duration,
-                   .fallback = duration_text(defaults.interval),
-                   .help = "How often; not below `interval` unless set here.",
-                   .min = 100,
-                   .max = day});
-  table.push_back({.key = key("deadline"),
-                   .type = Type::duration,
-                   .fallback = duration_text(defaults.deadline),
-                   .help = "A run that takes longer has failed.",
-                   .min = 10,
-                   .max = 600 * second});
-  if (!defaults.socket.empty()) {
-    table.push_back({.key = key("socket"),
-                     .fallback = defaults.socket,
-                     .help = "Unix socket of the service.",
-                     .required = true});
-  }
-  if (!defaults.command.empty()) {
-    table.push_back({.key = key("command"),
-                     .fallback = defaults.command,
-                     .help = "Program to run.",
-                     .required = true});
-  }
-  table.push_back({.key = key("max_processes"),
-                   .type = Type::integer,
-                   .fallback = std::to_string(defaults.max_processes),
-                   .help = "Largest processes to report, where processes are reported.",
-                   .min = 0,
-                   .max = 1000});
-  for (auto& setting : foreign_settings(spec)) table.push_back(std::move(setting));
-}
-
 Durability durability_of(std::string_view choice) {
   for (const auto known : {Durability::strict, Durability::spare_flash}) {
     if (choice == durability_name(known)) return known;
   }
   return Durability::balanced;
-}
-
-// The period that `interval` gives to a collector whose own is not set.
-milliseconds inherited_interval(const CollectorSpec& spec, milliseconds interval) {
-  return spec.defaults.interval == milliseconds(second)
-             ? interval
-             : std::max(spec.defaults.interval, interval);
-}
-
-AgentSettings::Choice finalise_collector(const Settings& settings, const CollectorSpec& spec,
-                                         milliseconds interval) {
-  const auto key = [&](std::string_view name) {
-    return concat("collectors.", spec.name, ".", name);
-  };
-  CollectorSettings chosen = spec.defaults;
-  chosen.enabled = settings.flag(key("enabled"));
-  chosen.interval = settings.is_set(key("interval"))
-                        ? milliseconds(settings.integer(key("interval")))
-                        : inherited_interval(spec, interval);
-  chosen.deadline = milliseconds(settings.integer(key("deadline")));
-  if (!chosen.socket.empty()) chosen.socket = settings.text(key("socket"));
-  if (!chosen.command.empty()) chosen.command = settings.text(key("command"));
-  chosen.max_processes = static_cast<std::size_t>(settings.integer(key("max_processes")));
-  return {&spec, std::move(chosen)};
 }
 
 }  // namespace
@@ -256,9 +186,16 @@ Result<AgentSettings> load_agent_settings(const std::string& path, const Environ
   out.truth_log = settings->text("truth_log");
   out.clock_file = settings->text("clock_file");
   for (const auto& spec : registry) {
-    auto choice = finalise_collector(*settings, spec, milliseconds(out.interval_ms));
-    if (!choice.settings.enabled) continue;
-    auto all = finalise_foreign(*settings, spec, std::move(choice.settings));
+    CollectorSettings chosen = finalise_collector(*settings, spec, milliseconds(out.interval_ms));
+    if (!chosen.enabled) continue;
+    chosen.node = out.node;
+    if (out.link_enabled && !out.way.mqtt.host.empty()) {
+      chosen.broker = concat(out.way.mqtt.host, ":", out.way.mqtt.port);
+    }
+    if (const Status status = spec.check ? spec.check(chosen) : Status(); !status) {
+      return status.error().with_prefix(concat("collectors.", spec.name));
+    }
+    auto all = finalise_foreign(*settings, spec, std::move(chosen));
     if (!all) return all.error();
     for (auto& one : *all) out.collectors.push_back({&spec, std::move(one)});
   }

@@ -42,8 +42,12 @@ struct CollectorSettings {
   bool enabled = true;
   std::chrono::milliseconds interval{1000};
   std::chrono::milliseconds deadline{1000};
-  std::string socket;              // jtop, tegra: path of the service's socket
-  std::string command;             // npu_smi: program to run
+  std::string socket;                     // jtop, tegra: path of the service's socket
+  std::string command;                    // npu_smi: program to run
+  std::string url = {};                   // pods: the server to ask
+  std::vector<std::string> targets = {};  // network_rtt
+  std::string node = {};                  // name of this node
+  std::string broker = {};                // "host:port"; empty: readings do not go to a broker
   std::size_t max_processes = 10;  // largest processes to report, where a collector reports them
   std::vector<std::string> directories = {};  // textfile
   ScrapeTarget target = {};                   // scrape: one collector per target
@@ -56,6 +60,8 @@ struct CollectorSpec {
   bool quick = true;        // runs on the agent's thread; false: on a thread of its own
   CollectorSettings defaults;
   std::function<std::unique_ptr<Collector>(const Host&, const CollectorSettings&)> make;
+  // What is wrong with settings that the table of keys cannot judge. None: nothing can be.
+  std::function<Status(const CollectorSettings&)> check = {};
 };
 
 // What the collector is called in metrics and to people: "cpu", "scrape_<target>".

@@ -86,6 +86,9 @@ void add_self_readings(const SelfState& state, Batch& out) {
     out.add("godwit_link_rejected_ticks_total", {{"reason", reason}}, number(ticks));
   }
   out.add("godwit_link_connected", state.link.connected ? 1 : 0);
+  if (state.link.connected && state.link.rtt_us > 0) {
+    out.add("godwit_link_rtt_seconds", number(state.link.rtt_us) / 1e6);
+  }
   add_usage("godwit_link_wire_bytes_total",
             LinkUsage{state.link.sent_wire_bytes, state.link.received_wire_bytes}, out);
   add_usage("godwit_link_day_bytes", state.link_day, out);

@@ -148,6 +148,18 @@ constexpr MetricInfo table[] = {
 
     {"node_textfile_mtime_seconds", gauge, "seconds", "When a textfile that was read was last written, seconds since 1970."},
     {"node_textfile_scrape_error", gauge, "", "1 when a textfile or a directory of them could not be read."},
+    // Pods of the node, as cAdvisor and kube-state-metrics name them; network of the node.
+    {"container_cpu_usage_seconds_total", counter, "seconds", "CPU time of a container; without the label container, of the whole pod."},
+    {"container_memory_working_set_bytes", gauge, "bytes", "Memory that a container, or the whole pod, cannot do without: usage less inactive file pages."},
+    {"kube_pod_info", info, "", "A pod on the node: namespace, pod, uid."},
+    {"kube_pod_start_time", gauge, "seconds", "When the pod was started, seconds since 1970."},
+    {"kube_pod_status_phase", gauge, "", "1 for the phase that the pod is in, 0 for the others."},
+    {"kube_pod_status_ready", gauge, "", "1 while the pod is ready."},
+    {"kube_pod_container_status_restarts_total", counter, "", "How often a container was started anew."},
+    {"kube_pod_container_resource_requests", gauge, "", "What a container asks for, by resource and unit."},
+    {"kube_pod_container_resource_limits", gauge, "", "What a container may use at most, by resource and unit."},
+    {"godwit_network_rtt_seconds", gauge, "seconds", "Time that a TCP connect to the target takes: the mean of a few."},
+    {"godwit_network_loss_ratio", gauge, "ratio", "Share of the TCP connects to the target that failed, of a few."},
 
     // The agent itself.
     {"godwit_collector_success", gauge, "", "1 when the collector's last run succeeded."},
@@ -171,6 +183,7 @@ constexpr MetricInfo table[] = {
     {"godwit_buffer_written_bytes_total", counter, "bytes", "Bytes the agent handed to the disk."},
     {"godwit_buffer_in_memory", gauge, "", "1 while readings are kept in RAM because the buffer file cannot be used."},
     {"godwit_link_connected", gauge, "", "1 while the link to the broker is up."},
+    {"godwit_link_rtt_seconds", gauge, "seconds", "Round-trip time of the connection to the broker, as TCP sees it."},
     {"godwit_link_sent_bytes_total", counter, "bytes", "Payload bytes published."},
     {"godwit_link_sent_frames_total", counter, "", "Frames published, resends included."},
     {"godwit_link_resent_frames_total", counter, "", "Frames published again for want of an ack."},

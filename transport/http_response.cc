@@ -55,6 +55,7 @@ std::string format_response(const HttpResponse& response, bool with_body, bool k
     out += concat("Content-Type: ", response.content_type,
                   "\r\nContent-Length: ", response.body.size(), "\r\n");
   }
+  if (response.any_origin) out += "Access-Control-Allow-Origin: *\r\n";
   if (!keep_alive) out += "Connection: close\r\n";
   out += "\r\n";
   if (with_body && allowed_body) out += response.body;

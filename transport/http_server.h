@@ -25,7 +25,8 @@ struct HttpResponse {
   int status = 200;
   std::string content_type = "text/plain; charset=utf-8";
   std::string body;
-  bool close = false;  // the connection, behind this answer
+  bool close = false;       // the connection, behind this answer
+  bool any_origin = false;  // pages from elsewhere may read it (CORS)
 };
 
 class HttpServer {

@@ -47,6 +47,7 @@ struct LinkStats {
   // At IP level, headers and whatever keeps the connection up included.
   std::uint64_t sent_wire_bytes = 0;
   std::uint64_t received_wire_bytes = 0;
+  std::uint64_t rtt_us = 0;  // of the connection, as TCP sees it; 0: not known
 };
 
 class Link {

@@ -86,6 +86,7 @@ void MqttOutbox::count_wire(const TcpUsage& usage) {
   if (usage.sent_bytes < counted_.sent_bytes) return;
   stats_.sent_wire_bytes += usage.sent_bytes - counted_.sent_bytes;
   stats_.received_wire_bytes += usage.received_bytes - counted_.received_bytes;
+  stats_.rtt_us = usage.rtt_us;
   counted_ = usage;
 }
 

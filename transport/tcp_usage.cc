@@ -27,7 +27,7 @@ TcpUsage tcp_usage(int fd) {
   const bool knows_sent = length >= offsetof(tcp_info, tcpi_bytes_sent) + sizeof(std::uint64_t);
   const std::uint64_t payload = knows_sent ? info.tcpi_bytes_sent : info.tcpi_bytes_acked;
   return {payload + info.tcpi_segs_out * header,
-          info.tcpi_bytes_received + info.tcpi_segs_in * header};
+          info.tcpi_bytes_received + info.tcpi_segs_in * header, info.tcpi_rtt};
 }
 
 }  // namespace godwit

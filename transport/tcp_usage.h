@@ -9,6 +9,7 @@ namespace godwit {
 struct TcpUsage {
   std::uint64_t sent_bytes = 0;
   std::uint64_t received_bytes = 0;
+  std::uint64_t rtt_us = 0;  // smoothed; 0: not known
 };
 
 // Since the socket was made; zeros for what is no TCP socket. Bytes are counted by the kernel

@@ -5,7 +5,9 @@
 #include "edge/collector.h"
 #include "edge/collectors/host_collectors.h"
 #include "edge/collectors/jtop/jtop.h"
+#include "edge/collectors/network_rtt.h"
 #include "edge/collectors/npu_smi/npu_smi.h"
+#include "edge/collectors/pods/pods.h"
 #include "edge/collectors/scrape.h"
 #include "edge/collectors/tegra/tegra.h"
 #include "edge/collectors/textfile.h"
@@ -31,6 +33,13 @@ CollectorSettings foreign() {
   return settings;
 }
 
+CollectorSettings of_jtop() {
+  CollectorSettings settings;
+  settings.deadline = seconds(5);
+  settings.socket = "/run/jtop.sock";
+  return settings;
+}
+
 }  // namespace
 
 std::string collector_name(const CollectorSpec& spec, const CollectorSettings& settings) {
@@ -40,18 +49,8 @@ std::string collector_name(const CollectorSpec& spec, const CollectorSettings& s
 
 const std::vector<CollectorSpec>& collector_registry() {
   static const std::vector<CollectorSpec> registry = {
-      {"jtop",
-       "/run/jtop.sock (jtop.service of jetson_stats)",
-       false,
-       {true, std::chrono::milliseconds(1000), std::chrono::milliseconds(5000), "/run/jtop.sock",
-        "", 10},
-       make_jtop},
-      {"tegra",
-       "sysfs of a Jetson, without the jtop service",
-       false,
-       {true, std::chrono::milliseconds(1000), std::chrono::milliseconds(5000), "/run/jtop.sock",
-        "", 10},
-       make_tegra},
+      {"jtop", "/run/jtop.sock (jtop.service of jetson_stats)", false, of_jtop(), make_jtop},
+      {"tegra", "sysfs of a Jetson, without the jtop service", false, of_jtop(), make_tegra},
       {"npu_smi", "npu-smi info", false, npu_smi_defaults(), make_npu_smi},
       {"xid", "/dev/kmsg: Xids of NVIDIA's driver", true, every(seconds(10)), make_xid},
       {"cpu", "/proc/stat, cpufreq", true, every(seconds(1)), make_cpu},
@@ -63,6 +62,9 @@ const std::vector<CollectorSpec>& collector_registry() {
       {"pressure", "/proc/pressure", true, every(seconds(1)), make_pressure},
       {"thermal", "/sys/class/thermal", true, every(seconds(1)), make_thermal},
       {"hwmon", "/sys/class/hwmon", false, every(seconds(10)), make_hwmon},
+      {"pods", "control groups, MetaServer, /var/log/pods", false, pods_defaults(), make_pods},
+      {"network_rtt", "TCP connects to the broker and other targets", false, network_rtt_defaults(),
+       make_network_rtt, check_network_rtt},
       {"uname", "uname, /etc/os-release", true, every(seconds(60)), make_uname},
       {"boottime", "/proc/stat, adjtimex", true, every(seconds(10)), make_boottime},
       {"textfile", "*.prom files", false, foreign(), make_textfile},

@@ -79,6 +79,15 @@ TEST_CASE("neither nodes nor readings grow without bound") {
   REQUIRE(reading(view, "c", "node_load1").value == 3);
 }
 
+TEST_CASE("series take no more room than they may") {
+  LatestView view({.series_bytes = 1000});
+  Schema schema{1, {load, {"big", {{"label", std::string(4000, 'x')}}, Kind::gauge}}};
+  view.on_live("n", schema, frame({1000}, {{1}, {1}}), 1000);
+  REQUIRE(view.readings() == 1);
+  REQUIRE(view.left_out() == 1);
+  REQUIRE(reading(view, "n", "node_load1").value == 1);
+}
+
 TEST_CASE("presence is of nodes that were seen") {
   LatestView view;
   view.on_presence("gone", false);

@@ -1,0 +1,102 @@
+#include "cloud/api_history.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "cloud/api_model.h"
+#include "transport/catalog.h"
+#include "transport/text.h"
+
+namespace godwit {
+namespace {
+
+std::string seconds_text(std::int64_t ms) {
+  return concat(ms / 1000, ".", concat(1000 + ms % 1000).substr(1));
+}
+
+// What the relay writes, as a selector's beginning: each label with a comma behind it.
+std::string selector_of(const HistoryOptions& options, Labels labels) {
+  if (!options.target.job.empty()) labels.push_back({"job", options.target.job});
+  labels.insert(labels.end(), options.target.external.begin(), options.target.external.end());
+  std::string out;
+  for (const auto& label : labels) out += concat(label.name, "=", quote_label(label.value), ",");
+  return out;
+}
+
+Result<StoredSamples> query(const HistoryOptions& options, const Moments& moments,
+                            std::string_view expression) {
+  const auto reply = options.get(concat("/api/v1/query_range?query=", percent_encode(expression),
+                                        "&start=", seconds_text(moments.first_ms),
+                                        "&end=", seconds_text(moments.last_ms),
+                                        "&step=", seconds_text(moments.step_ms)));
+  if (!reply) return reply.error();
+  if (reply->status != 200) {
+    return Error{ErrorCode::unavailable,
+                 concat("the database answers with HTTP status ", reply->status, ": ",
+                        quote_for_message(trim(reply->body), 200))};
+  }
+  return StoredSamples::parse(reply->body);
+}
+
+}  // namespace
+
+Result<History> History::ask(const HistoryOptions& options, const Moments& moments,
+                             const Labels& labels) {
+  if (!options.get) return Error{ErrorCode::unavailable, "query_url is not known"};
+  const std::string selector = selector_of(options, labels);
+  std::string names;
+  for (const auto& name : gauges_of_api()) names += concat(names.empty() ? "" : "|", name);
+  History history;
+  const auto gauges = query(options, moments, concat("{", selector, "__name__=~\"", names, "\"}"));
+  if (!gauges) return gauges.error();
+  history.add(*gauges, {}, options.target);
+  for (const auto& name : rates_of_api()) {
+    // Of the time of CPUs, what is idle.
+    const std::string_view mode = name.starts_with("node_cpu") ? "mode=~\"idle|iowait\"" : "";
+    const auto rates =
+        query(options, moments, concat("rate(", name, "{", selector, mode, "}[5m])"));
+    if (!rates) return rates.error();
+    history.add(*rates, name, options.target);
+  }
+  return history;
+}
+
+void History::add(const StoredSamples& answer, std::string_view rate_of,
+                  const TargetLabels& target) {
+  const auto is_of_relay = [&](const Label& label) {
+    return label.name == "job" || label.name == "instance" || label.name == "__name__" ||
+           std::any_of(target.external.begin(), target.external.end(),
+                       [&](const Label& other) { return other.name == label.name; });
+  };
+  for (const auto& [labels, points] : answer.series()) {
+    Row row;
+    row.series.name = rate_of;
+    row.is_rate = !rate_of.empty();
+    std::string node;
+    for (const auto& label : labels) {
+      if (label.name == "instance") node = label.value;
+      if (label.name == "__name__" && !row.is_rate) row.series.name = label.value;
+      if (!is_of_relay(label)) row.series.labels.push_back(label);
+    }
+    if (node.empty() || points.empty()) continue;
+    row.points = points;
+    nodes_[node].push_back(std::move(row));
+  }
+}
+
+void History::visit(std::int64_t time_ms, const Visitor& visitor) const {
+  for (const auto& [node, rows] : nodes_) {
+    std::vector<Reading> readings;
+    for (const auto& row : rows) {
+      const auto at =
+          std::lower_bound(row.points.begin(), row.points.end(), time_ms,
+                           [](const auto& point, std::int64_t time) { return point.first < time; });
+      if (at == row.points.end() || at->first != time_ms) continue;
+      readings.push_back({&row.series, at->second, time_ms,
+                          row.is_rate ? at->second : std::numeric_limits<double>::quiet_NaN()});
+    }
+    if (!readings.empty()) visitor({node, true, time_ms, time_ms, readings});
+  }
+}
+
+}  // namespace godwit
