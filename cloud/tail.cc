@@ -61,8 +61,30 @@ bool Tail::print(std::string_view node, std::string_view payload, std::string& o
     ++unreadable_;
     return true;
   }
+  print_losses(node, out);
   print_frame(node, *found->schema, out);
   return true;
+}
+
+void Tail::print_losses(std::string_view node, std::string& out) const {
+  if (frame_.lost.empty()) return;
+  const std::int64_t time_ms = frame_.times_ms.front();
+  if (!options_.json) {
+    out += concat(format_utc(time_ms), " ", node, " lost so far, in ticks:");
+    for (const auto& [reason, ticks] : frame_.lost) out += concat(" ", reason, "=", ticks);
+    out += "\n";
+    return;
+  }
+  JsonWriter json;
+  json.begin_object();
+  json.member("time_ms", time_ms);
+  json.member("node", node);
+  json.key("lost");
+  json.begin_object();
+  for (const auto& [reason, ticks] : frame_.lost) json.member(reason, ticks);
+  json.end_object();
+  json.end_object();
+  out += json.text() + "\n";
 }
 
 void Tail::print_frame(std::string_view node, const Schema& schema, std::string& out) const {
@@ -84,7 +106,9 @@ void Tail::print_line(std::string_view node, const Series& series, std::int64_t 
                       double value, std::string& out) const {
   if (!options_.json) {
     out += concat(format_utc(time_ms), " ", node, " ", format_series(series), " ", value,
-                  frame_.history ? " history\n" : "\n");
+                  frame_.history ? " history" : "");
+    if (frame_.keep_every > 1) out += concat(" thinned=1/", frame_.keep_every);
+    out += "\n";
     return;
   }
   JsonWriter json;
@@ -99,6 +123,7 @@ void Tail::print_line(std::string_view node, const Series& series, std::int64_t 
   json.key("value");
   write_value(json, value);
   if (frame_.history) json.member("history", true);
+  if (frame_.keep_every > 1) json.member("keep_every", frame_.keep_every);
   json.end_object();
   out += json.text() + "\n";
 }

@@ -1,5 +1,5 @@
-// Tail: live readings of the fleet as lines, from the same messages that a relay gets. It only
-// listens: agents notice nothing. One thread.
+// Tail: live readings of the fleet as lines, from the same messages that a relay gets, and what the
+// nodes say of readings that will never come. It only listens: agents notice nothing. One thread.
 #pragma once
 
 #include <cstdint>
@@ -39,6 +39,8 @@ class Tail {
   // false: the schema is missing.
   bool print(std::string_view node, std::string_view payload, std::string& out);
   void print_frame(std::string_view node, const Schema& schema, std::string& out) const;
+  // What the node declares lost, whatever metric is asked for.
+  void print_losses(std::string_view node, std::string& out) const;
   void print_line(std::string_view node, const Series& series, std::int64_t time_ms, double value,
                   std::string& out) const;
 

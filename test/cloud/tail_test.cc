@@ -46,6 +46,33 @@ TEST_CASE("history is marked as such") {
   REQUIRE(nlohmann::json::parse(json.on_message(frame_message(7.5, true)))["history"] == true);
 }
 
+TEST_CASE("thinned frames and declared losses are shown") {
+  Frame frame;
+  frame.history = true;
+  frame.keep_every = 4;
+  frame.lost = {{"full", 10}, {"thinned", 300}};
+  frame.schema = schema_id_of(encode_schema(std::nullopt, series));
+  frame.seqs = {1};
+  frame.times_ms = {1'795'000'000'123};
+  frame.columns = {{7.5}};
+  const Message message{topics::up("n1"), encode_frame(frame), false};
+  Tail text({});
+  text.on_message(schema_message());
+  CHECK(text.on_message(message) ==
+        "2026-11-18T11:06:40.123Z n1 lost so far, in ticks: full=10 thinned=300\n"
+        "2026-11-18T11:06:40.123Z n1 hw_power_watts{rail=\"a\"} 7.5 history thinned=1/4\n");
+  Tail json({"", "node_*", true});
+  json.on_message(schema_message());
+  CHECK(nlohmann::json::parse(json.on_message(message)) ==
+        nlohmann::json{{"time_ms", 1'795'000'000'123},
+                       {"node", "n1"},
+                       {"lost", {{"full", 10}, {"thinned", 300}}}});
+  Tail all({"", "", true});
+  all.on_message(schema_message());
+  const std::string lines = all.on_message(message);
+  CHECK(nlohmann::json::parse(lines.substr(lines.find('\n')))["keep_every"] == 4);
+}
+
 TEST_CASE("a frame waits for its schema") {
   Tail tail({});
   REQUIRE(tail.on_message(frame_message(1)).empty());

@@ -20,6 +20,8 @@ void check(std::string_view payload) {
   if (bytes.size() > max_frame_bytes) return;
   if (!decode_frame(bytes, again) || again.samples() != frame.samples()) std::abort();
   if (encode_frame(again) != bytes) std::abort();
+  if (again.keep_every != frame.keep_every || again.lost != frame.lost) std::abort();
+  if (frame.keep_every > max_keep_every || frame.lost.size() > max_loss_reasons) std::abort();
   trim_frame(again, frame.seqs[frame.ticks() / 2]);
   if (again.last_seq() != frame.last_seq()) std::abort();
 }
