@@ -54,10 +54,12 @@ bool is_status(const Sample& sample) {
          !label(sample.series, "hw_id").empty();
 }
 
-// npu-smi could not be ended: the driver holds it.
+// npu-smi or nvidia-smi could not be ended: the driver holds it.
 bool hangs(const Batch& batch) {
   return std::any_of(batch.samples().begin(), batch.samples().end(), [](const Sample& sample) {
-    return sample.series.name == "godwit_npu_error" && label(sample.series, "reason") == "hung";
+    const std::string& name = sample.series.name;
+    return (name == "godwit_npu_error" || name == "godwit_gpu_error") &&
+           label(sample.series, "reason") == "hung";
   });
 }
 

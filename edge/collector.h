@@ -43,7 +43,7 @@ struct CollectorSettings {
   std::chrono::milliseconds interval{1000};
   std::chrono::milliseconds deadline{1000};
   std::string socket;                     // jtop, tegra: path of the service's socket
-  std::string command;                    // npu_smi: program to run
+  std::string command;                    // npu_smi, nvidia_smi: program to run
   std::string url = {};                   // pods: the server to ask
   std::vector<std::string> targets = {};  // network_rtt
   std::string node = {};                  // name of this node

@@ -7,6 +7,7 @@
 #include "edge/collectors/jtop/jtop.h"
 #include "edge/collectors/network_rtt.h"
 #include "edge/collectors/npu_smi/npu_smi.h"
+#include "edge/collectors/nvidia_smi/nvidia_smi.h"
 #include "edge/collectors/pods/pods.h"
 #include "edge/collectors/scrape.h"
 #include "edge/collectors/tegra/tegra.h"
@@ -52,6 +53,7 @@ const std::vector<CollectorSpec>& collector_registry() {
       {"jtop", "/run/jtop.sock (jtop.service of jetson_stats)", false, of_jtop(), make_jtop},
       {"tegra", "sysfs of a Jetson, without the jtop service", false, of_jtop(), make_tegra},
       {"npu_smi", "npu-smi info", false, npu_smi_defaults(), make_npu_smi},
+      {"nvidia_smi", "nvidia-smi --query-gpu", false, nvidia_smi_defaults(), make_nvidia_smi},
       {"xid", "/dev/kmsg: Xids of NVIDIA's driver", true, every(seconds(10)), make_xid},
       {"cpu", "/proc/stat, cpufreq", true, every(seconds(1)), make_cpu},
       {"memory", "/proc/meminfo, /proc/vmstat", true, every(seconds(1)), make_memory},
