@@ -20,7 +20,7 @@ constexpr std::string_view tegra_path = "/proc/device-tree/compatible";
 // Exit codes of nvidia-smi(1), "RETURN VALUE".
 struct ExitCode {
   int code;
-  std::string_view reason;  // label of godwit_gpu_error
+  std::string_view reason;  // label of godwit_gpu_error; "": no fault
   ErrorCode error;
   std::string_view advice;
 };
@@ -42,6 +42,8 @@ constexpr ExitCode exit_codes[] = {
      "a GPU has fallen off the bus: look at dmesg, restart the node"},
     {18, "version", ErrorCode::unavailable,
      "driver and library are of different versions: reload the module nvidia or restart the node"},
+    // As a wrapper's shell says it, or an emulator that cannot tell that it failed to start it.
+    {127, "", ErrorCode::no_data, "the tool is not there, or its loader"},
 };
 
 struct Fault {
