@@ -149,9 +149,8 @@ class SetPlan {
     const Series& source = schema_[column];
     joins_.with_labels(source, [&](const LabelLookup& lookup) {
       if (series_.size() == max_schema_series || !matches(row.match, lookup)) return;
-      const Kind kind = keeps_kind(row.how) ? source.kind : Kind::gauge;
-      Series named{expand_text(row.name, lookup), expand_labels(row.labels, set_.labels, lookup),
-                   kind};
+      Series named = name(row, lookup);
+      named.kind = keeps_kind(row.how) ? source.kind : Kind::gauge;
       if (!is_valid(named)) return;  // a template of foreign text may come to too much
       double scale = row.scale;
       if (row.how == How::code) {
@@ -177,12 +176,15 @@ class SetPlan {
         }
         return;
       }
-      const Series named{expand_text(row.name, lookup),
-                         expand_labels(row.labels, set_.labels, lookup), Kind::gauge};
-      const auto at = index_.find(format_series(named));
+      const auto at = index_.find(format_series(name(row, lookup)));
       if (at == index_.end() || at->second.row != &row) return;
       series_[at->second.index].formula.inputs.push_back(column);
     });
+  }
+
+  [[nodiscard]] Series name(const NameRow& row, const LabelLookup& lookup) const {
+    return {concat(set_.prefix, expand_text(row.name, lookup)),
+            expand_labels(row.labels, set_.labels, lookup), Kind::gauge};
   }
 
   // The second code of a device is name_1, and so on to name_9.
@@ -228,6 +230,7 @@ NamePlan plan_names(std::span<const Series> schema, std::string_view node, const
       for (const auto column : index.find(set->adopts)) plan.adopted[column] = set;
     }
     SetPlan of_set(index, node, *set);
+    for (const auto& row : set->common) of_set.add(row);
     for (const auto& row : set->rows) of_set.add(row);
     of_set.move_into(plan.added);
   }

@@ -44,7 +44,9 @@ struct NameSet {
   std::string_view labels = {};     // of every row; a row's own label of that name wins
   std::string_view adopts = {};     // canonical names (a `*` at the end) that belong to this set as
                                     // they are: written once, with this set's job
+  std::string_view prefix = {};     // in front of every row's name
   std::span<const NameJoin> joins = {};
+  std::span<const NameRow> common = {};  // rows that sets share; before `rows`
   std::span<const NameRow> rows = {};
 };
 
