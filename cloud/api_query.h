@@ -35,8 +35,6 @@ inline constexpr std::int64_t max_api_moments = 240;
 // The step is filled in where there is a range.
 Result<ApiQuery> parse_api_query(std::string_view query);
 
-// "2026-01-02T03:04:05.678Z", "2026-01-02T03:04:05+02:00"
-std::optional<std::int64_t> parse_rfc3339(std::string_view text);
 // "90s", "15m", "1.5h", "7d", "2w"; a bare number is seconds. Positive.
 std::optional<std::int64_t> parse_api_duration(std::string_view text);
 

@@ -4,7 +4,9 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
+#include <string_view>
 
 namespace godwit {
 
@@ -29,5 +31,8 @@ bool wall_clock_synchronised();
 
 // "2026-11-21T03:14:15.926Z".
 std::string format_utc(std::int64_t wall_ms);
+
+// RFC 3339 to milliseconds: "2026-01-02T03:04:05.678Z", "2026-01-02T03:04:05+02:00".
+std::optional<std::int64_t> parse_rfc3339(std::string_view text);
 
 }  // namespace godwit

@@ -86,7 +86,14 @@ void LoopbackBroker::hold(bool on) {
   held_ = on;
 }
 
-void LoopbackBroker::pump() { run(true); }
+void LoopbackBroker::pump() {
+  std::size_t pending = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    pending = pending_.size();
+  }
+  run(true, pending);
+}
 
 void LoopbackBroker::down() {
   {
@@ -299,18 +306,18 @@ std::optional<LoopbackBroker::Delivery> LoopbackBroker::next_delivery(bool flush
   return delivery;
 }
 
-void LoopbackBroker::run(bool flush) {
+void LoopbackBroker::run(bool flush, std::size_t most) {
   {
     const std::lock_guard lock(mutex_);
     // Another thread delivers already, and takes ours along.
     if (running_) return;
     running_ = true;
   }
-  for (;;) {
+  for (std::size_t done = 0;; ++done) {
     std::optional<Delivery> delivery;
     {
       const std::lock_guard lock(mutex_);
-      delivery = next_delivery(flush);
+      delivery = next_delivery(flush && done < most);
       if (!delivery) {
         running_ = false;
         return;

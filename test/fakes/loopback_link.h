@@ -46,7 +46,7 @@ class LoopbackBroker {
   void set_faults(LoopbackFaults faults);
   // While held, publishes are accepted and confirmed, and nothing is delivered until pump().
   void hold(bool on);
-  // Delivers all that is pending, also what waits to be overtaken.
+  // Delivers all that is pending now, also what waits to be overtaken; what comes of it waits.
   void pump();
 
   // Every connection breaks and everything is forgotten; up() lets the links come back.
@@ -85,7 +85,7 @@ class LoopbackBroker {
   std::optional<Delivery> next_delivery(bool flush);
 
   // mutex_ is not held. Runs handlers.
-  void run(bool flush);
+  void run(bool flush, std::size_t most = SIZE_MAX);
 
   mutable std::mutex mutex_;
   std::minstd_rand random_;

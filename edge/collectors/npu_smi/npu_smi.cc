@@ -4,6 +4,7 @@
 #include <array>
 #include <set>
 
+#include "edge/collectors/fault_pause.h"
 #include "edge/collectors/npu_smi/fault.h"
 #include "edge/collectors/npu_smi/parse.h"
 #include "edge/collectors/npu_smi/series.h"
@@ -16,8 +17,6 @@ using namespace npu_smi;
 using std::chrono::milliseconds;
 
 constexpr std::size_t output_cap = 1U << 20;
-constexpr std::int64_t first_pause_ms = 10'000;
-constexpr std::int64_t longest_pause_ms = 300'000;
 constexpr std::int64_t least_time_for_more_ms = 2'000;
 constexpr std::int64_t card_power_period_ms = 30'000;
 constexpr std::int64_t card_power_life_ms = 120'000;
@@ -65,7 +64,7 @@ class NpuSmi final : public Collector {
   std::size_t program_ = 0;  // the one that was found
 
   std::optional<Fault> fault_;  // of the last run
-  std::int64_t pause_ms_ = 0, resume_at_ms_ = 0;
+  FaultPause pause_;
 
   Extras extras_;
   std::set<std::string> mapped_;                        // chips that were there when -m was asked
@@ -117,8 +116,7 @@ std::variant<InfoTable, Fault> NpuSmi::read_table(std::int64_t end_ms) {
 }
 
 Error NpuSmi::pause_after(Fault fault) {
-  pause_ms_ = std::clamp(pause_ms_ * 2, first_pause_ms, longest_pause_ms);
-  resume_at_ms_ = host_.now().boot_ms + pause_ms_;
+  pause_.start(host_.now().boot_ms);
   fault_ = std::move(fault);
   extras_ = {};
   due_at_ms_.clear();
@@ -128,13 +126,13 @@ Error NpuSmi::pause_after(Fault fault) {
 Status NpuSmi::collect(Batch& out) {
   const std::int64_t end_ms = steady_ms() + settings_.deadline.count();
   Error error;
-  if (fault_ && host_.now().boot_ms < resume_at_ms_) {
+  if (fault_ && !pause_.is_over(host_.now().boot_ms)) {
     error = fault_->error;
   } else {
     auto result = read_table(end_ms);
     if (auto* table = std::get_if<InfoTable>(&result)) {
       fault_.reset();
-      pause_ms_ = 0;
+      pause_.reset();
       forget_old(*table);
       ask_more(*table, end_ms);
       add_series(*table, extras_, settings_.max_processes, out);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "edge/collectors/fault_pause.h"
 #include "edge/collectors/nvidia_smi/query.h"
 #include "edge/collectors/nvidia_smi/series.h"
 #include "transport/text.h"
@@ -13,8 +14,6 @@ using namespace nvidia_smi;
 using std::chrono::milliseconds;
 
 constexpr std::size_t output_cap = 1U << 20;
-constexpr std::int64_t first_pause_ms = 10'000;
-constexpr std::int64_t longest_pause_ms = 300'000;
 constexpr std::string_view tegra_path = "/proc/device-tree/compatible";
 
 // Exit codes of nvidia-smi(1), "RETURN VALUE".
@@ -97,7 +96,7 @@ class NvidiaSmi final : public Collector {
   std::optional<Fault> read_gpus(std::vector<Gpu>& gpus);
   void read_processes(const std::vector<Gpu>& gpus, Batch& out);
   Result<CommandOutput> run(std::vector<std::string> arguments);
-  [[nodiscard]] std::vector<std::string> candidates() const;
+  [[nodiscard]] std::string find_program() const;
 
   const Host host_;
   const CollectorSettings settings_;
@@ -109,15 +108,14 @@ class NvidiaSmi final : public Collector {
 
   std::optional<Fault> fault_;  // of the last run
   std::vector<std::string> lost_;
-  std::int64_t pause_ms_ = 0, resume_at_ms_ = 0;
+  FaultPause pause_;
 };
 
 // A bare name is searched in PATH on the real machine; under another root only below that root.
-std::vector<std::string> NvidiaSmi::candidates() const {
+std::string NvidiaSmi::find_program() const {
   const std::string& command = settings_.command;
-  if (command.find('/') != std::string::npos) return {command};
-  if (host_.is_real()) return {command};
-  return {host_.path(concat("/usr/bin/", command))};
+  if (host_.is_real() || command.find('/') != std::string::npos) return command;
+  return host_.path(concat("/usr/bin/", command));
 }
 
 Result<CommandOutput> NvidiaSmi::run(std::vector<std::string> arguments) {
@@ -133,7 +131,7 @@ std::string_view text_of(const CommandOutput& output) {
 
 std::optional<Fault> NvidiaSmi::find_fields() {
   if (!columns_.empty()) return std::nullopt;
-  program_ = candidates().front();
+  program_ = find_program();
   const auto help = run({"--help-query-gpu"});
   if (!help) return fault_of_run(help.error(), settings_.command);
   if (help->exit_status != 0) return fault_of_exit(help->exit_status, text_of(*help));
@@ -184,15 +182,14 @@ Status NvidiaSmi::read(Batch& out) {
   if (!fault) {
     read_processes(gpus, out);
     fault_.reset();
-    pause_ms_ = 0;
+    pause_.reset();
     return {};
   }
   // The driver may have been changed for another.
   columns_.clear();
   fault_ = std::move(fault);
   if (!gpus.empty()) return fault_->error;
-  pause_ms_ = std::clamp(pause_ms_ * 2, first_pause_ms, longest_pause_ms);
-  resume_at_ms_ = host_.now().boot_ms + pause_ms_;
+  pause_.start(host_.now().boot_ms);
   return fault_->error;
 }
 
@@ -202,7 +199,7 @@ Status NvidiaSmi::collect(Batch& out) {
       board && board->find("nvidia,tegra") != std::string::npos) {
     return Error{ErrorCode::no_data, "nvidia-smi: this is a Jetson, which jtop and tegra read"};
   }
-  const bool pauses = fault_ && host_.now().boot_ms < resume_at_ms_;
+  const bool pauses = fault_ && !pause_.is_over(host_.now().boot_ms);
   Status status = pauses ? Status(fault_->error) : read(out);
   if (status) return status;
   for (const auto& id : lost_) add_lost(id, out);

@@ -71,8 +71,6 @@ Result<PodFacts> parse_pod(std::string_view json);
 
 // "100m", "0.5", "128Mi", "1G", "1e3" (apimachinery's resource.Quantity); nothing when it is none.
 std::optional<double> parse_quantity(std::string_view text);
-// "2026-01-02T03:04:05Z", as Kubernetes writes times.
-std::optional<double> parse_kube_time(std::string_view text);
 
 // From /var/log/pods/<namespace>_<pod>_<uid>/<container>/<restarts>.log and the names of the links
 // /var/log/containers/<pod>_<namespace>_<container>-<id>.log. no_data: there are none.

@@ -2,6 +2,7 @@
 
 #include "edge/collectors/pods/json_cursor.h"
 #include "edge/collectors/pods/pod_facts.h"
+#include "transport/clock.h"
 #include "transport/text.h"
 
 namespace godwit {
@@ -128,7 +129,8 @@ void read_status(JsonCursor& json, PodFacts& pod) {
     if (key == "phase") {
       pod.phase = json.text().value_or("");
     } else if (key == "startTime") {
-      pod.start_s = parse_kube_time(json.text().value_or(""));
+      const auto start_ms = parse_rfc3339(json.text().value_or(""));
+      if (start_ms) pod.start_s = static_cast<double>(*start_ms) / 1000;
     } else if (key == "conditions") {
       read_conditions(json, pod);
     } else if (key == "containerStatuses") {

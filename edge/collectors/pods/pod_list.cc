@@ -1,4 +1,3 @@
-#include <chrono>
 #include <utility>
 
 #include "edge/collectors/pods/pod_facts.h"
@@ -98,25 +97,6 @@ std::optional<double> parse_quantity(std::string_view text) {
   if (!number || !(*number >= 0) || *number * factor > 1e18) return std::nullopt;
   // Thousandths are meant exactly: 100m is 0.1.
   return factor < 1 ? *number / (1 / factor) : *number * factor;
-}
-
-std::optional<double> parse_kube_time(std::string_view text) {
-  if (text.size() != 20 || text[4] != '-' || text[7] != '-' || text[10] != 'T' || text[13] != ':' ||
-      text[16] != ':' || text[19] != 'Z') {
-    return std::nullopt;
-  }
-  const auto year = parse_int<int>(text.substr(0, 4));
-  const auto month = parse_int<unsigned>(text.substr(5, 2));
-  const auto day = parse_int<unsigned>(text.substr(8, 2));
-  const auto hour = parse_int<unsigned>(text.substr(11, 2));
-  const auto minute = parse_int<unsigned>(text.substr(14, 2));
-  const auto second = parse_int<unsigned>(text.substr(17, 2));
-  if (!year || !month || !day || !hour || !minute || !second) return std::nullopt;
-  const std::chrono::year_month_day date{std::chrono::year(*year), std::chrono::month(*month),
-                                         std::chrono::day(*day)};
-  if (!date.ok() || *hour > 23 || *minute > 59 || *second > 60) return std::nullopt;
-  const auto days = static_cast<double>(std::chrono::sys_days(date).time_since_epoch().count());
-  return days * 86'400 + *hour * 3600.0 + *minute * 60.0 + *second;
 }
 
 }  // namespace godwit
