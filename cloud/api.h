@@ -1,6 +1,5 @@
 // Api: the cluster metrics API of the relay, /api/v1/metrics/…: present and past of nodes, pods and
-// the cluster as JSON. Paths, fields and errors: API.md. Has an HTTP server of its own, because a
-// question to the database may take seconds.
+// the cluster as JSON. Paths, fields and errors: API.md.
 #pragma once
 
 #include <optional>

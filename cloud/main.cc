@@ -30,6 +30,7 @@ constexpr int exit_config = 78;
 constexpr std::int64_t step_ms = 250;  // how late a signal may be noticed
 constexpr std::int64_t grace_ms = 10'000;
 constexpr std::int64_t router_timeout_ms = 5000;
+constexpr std::size_t web_workers = 4;
 
 std::atomic<bool> stop_requested = false;
 static_assert(std::atomic<bool>::is_always_lock_free);
@@ -122,11 +123,9 @@ HttpResponse serve(const Relay& relay, const EventbusGateway* eventbus, const No
   return {404, "text/plain; charset=utf-8", "/metrics, /healthz, /readyz\n"};
 }
 
-std::unique_ptr<HttpServer> start_server(const std::string& listen, std::string_view key,
+std::unique_ptr<HttpServer> start_server(const HttpServerOptions& options, std::string_view key,
                                          HttpServer::Handler handler) {
-  if (listen.empty()) return nullptr;
-  HttpServerOptions options;
-  options.listen = listen;
+  if (options.listen.empty()) return nullptr;
   auto started = start_http_server(options, std::move(handler));
   if (started) return std::move(*started);
   // Readings matter more than showing them.
@@ -179,26 +178,31 @@ int run(RelaySettings settings) {
   LatestView view;
   const Api api = make_api(settings, view, cancel);
   relay.observe(
-      [&, has_api = !settings.api_listen.empty()](auto node, const auto& schema,
+      [&, has_web = !settings.web_listen.empty()](auto node, const auto& schema,
                                                   const auto& frame) {
         if (nodes != nullptr) nodes->on_live(node, schema, frame);
-        if (has_api) view.on_live(node, schema, frame, system_clock()().wall_ms);
+        if (has_web) view.on_live(node, schema, frame, system_clock()().wall_ms);
       },
       [&](auto node, bool online) {
         if (nodes != nullptr) nodes->on_presence(node, online);
         view.on_presence(node, online);
       });
 
+  HttpServerOptions http;
+  http.listen = settings.http_listen;
   const auto server = start_server(
-      settings.http_listen, "http.listen",
+      http, "http.listen",
       [&relay, &hearing, &nodes, path = settings.eventbus.path](const HttpRequest& request) {
         const bool is_envelope = hearing.eventbus && request.path == path;
         return is_envelope ? hearing.eventbus->post(request)
                            : serve(relay, hearing.eventbus.get(), nodes.get(), request);
       });
-  const auto api_server =
-      start_server(settings.api_listen, "api.listen",
-                   [&api](const HttpRequest& request) { return api.serve(request); });
+  HttpServerOptions web;
+  web.listen = settings.web_listen;
+  web.workers = web_workers;  // the database is asked
+  web.read_only = true;
+  const auto web_server = start_server(
+      web, "web.listen", [&api](const HttpRequest& request) { return api.serve(request); });
   if (Status started = relay.start(); !started) return fail(started.error());
   const auto rules = keep_rules(settings);
   log::info(

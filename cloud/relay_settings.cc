@@ -68,8 +68,8 @@ std::vector<Setting> own_settings() {
        .choices = {"auto", "yes", "no"}},
       {.key = "http.listen", .fallback = ":9751",
        .help = "Address of /metrics, /healthz and /readyz; \"\" switches it off."},
-      {.key = "api.listen", .fallback = ":9752",
-       .help = "Address of the cluster metrics API (cloud/API.md); \"\" switches it off."},
+      {.key = "web.listen", .fallback = ":9752",
+       .help = "Address of the fleet page and of the HTTP APIs (cloud/WEB.md, cloud/API.md); \"\" switches them off."},
       {.key = "api.source", .type = Type::choice, .fallback = "memory",
        .help = "Where the API has the present from: what this relay heard, or the database, which is the same for all relays.",
        .choices = {"memory", "database"}},
@@ -266,7 +266,7 @@ Result<RelaySettings> load_relay_settings(const std::string& path, const Environ
   using Trust = RelaySettings::ClockTrust;
   out.clock = clock == "yes" ? Trust::yes : clock == "no" ? Trust::no : Trust::automatic;
   out.http_listen = settings->text("http.listen");
-  out.api_listen = settings->text("api.listen");
+  out.web_listen = settings->text("web.listen");
   out.api_from_database = settings->text("api.source") == "database";
   if (out.api_from_database && out.query.url.empty()) {
     return Error{ErrorCode::invalid, "api.source is database, but there is no query_url"};

@@ -43,7 +43,7 @@ struct RelaySettings {
   enum class ClockTrust : std::uint8_t { automatic, yes, no };
   ClockTrust clock = ClockTrust::yes;
   std::string http_listen;  // empty: no server
-  std::string api_listen;   // empty: no API
+  std::string web_listen;   // of page and APIs; empty: none
   bool api_from_database = false;
   log::Level log_level = log::Level::info;
   log::Format log_format = log::Format::text;

@@ -214,6 +214,23 @@ bool HttpParser::parse_target(std::string_view target) {
   return true;
 }
 
+// False: there may be one alone.
+bool HttpParser::keep_header(std::string_view name, std::string_view value) {
+  std::string* const kept = name == "authorization"     ? &request_.authorization
+                            : name == "if-none-match"   ? &request_.if_none_match
+                            : name == "accept-encoding" ? &request_.accept_encoding
+                                                        : nullptr;
+  if (kept == nullptr) return true;
+  const bool is_control = std::any_of(value.begin(), value.end(), [](char c) {
+    return (static_cast<unsigned char>(c) < ' ' && c != '\t') || c == '\x7f';
+  });
+  if (is_control || (name == "authorization" && !kept->empty())) return false;
+  // RFC 9110, 5.3: several are one list.
+  if (!kept->empty()) *kept += ", ";
+  *kept += value;
+  return true;
+}
+
 bool HttpParser::parse_header(std::string_view line) {
   const std::size_t colon = line.find(':');
   if (colon == std::string_view::npos || !is_token(line.substr(0, colon))) return refuse(400);
@@ -222,6 +239,7 @@ bool HttpParser::parse_header(std::string_view line) {
   if (value.find_first_of(std::string_view("\r\n\0", 3)) != std::string_view::npos) {
     return refuse(400);
   }
+  if (!keep_header(name, value)) return refuse(400);
   if (name == "content-length") {
     const auto length = is_digits(value) ? parse_int<std::size_t>(value) : std::nullopt;
     if (is_digits(value) && !length) return refuse(413);

@@ -54,6 +54,7 @@ class HttpParser {
   bool parse_request_line(std::string_view line);
   bool parse_target(std::string_view target);
   bool parse_header(std::string_view line);
+  bool keep_header(std::string_view name, std::string_view value);
   bool choose_body();
   bool refuse(int status);
 

@@ -7,8 +7,10 @@
 
 namespace godwit {
 
-// `with_body` false: the answer to HEAD, which has the same header.
-std::string format_response(const HttpResponse& response, bool with_body, bool keep_alive);
+// `with_body` false: the answer to HEAD, which has the same header. Of the server's options its
+// headers and methods are told. Of a stream, the header alone.
+std::string format_response(const HttpResponse& response, bool with_body, bool keep_alive,
+                            const HttpServerOptions& options);
 
 // A status without anything more to say.
 HttpResponse plain_response(int status);

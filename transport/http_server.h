@@ -1,6 +1,7 @@
-// A small HTTP/1.1 server for /metrics, /healthz and the like, used by agent and relay. One poll
-// loop on its own thread; bounded request line, headers, body, time and connections (64: a further
-// one takes the place of whichever waits the longest). http_parser.h is its grammar.
+// A small HTTP/1.1 server for /metrics, /healthz and the like, used by agent and relay, and for the
+// relay's page. One poll loop on its own thread; bounded request line, headers, body, time and
+// connections (64: a further one takes the place of whichever waits the longest). http_parser.h is
+// its grammar, http_stream.h an answer without an end, http_wire.h the way of its bytes.
 #pragma once
 
 #include <cstdint>
@@ -8,18 +9,31 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "transport/result.h"
 
 namespace godwit {
 
+class HttpStream;
+class HttpWire;
+class UniqueFd;
+
 struct HttpRequest {
   std::string method;  // "GET", "HEAD", "POST", ...
   std::string path;    // decoded, without the query
   std::string query;   // raw text behind '?'
   std::string body;
+  // Headers of that name; "" when absent. No control characters.
+  std::string authorization{};
+  std::string if_none_match{};
+  std::string accept_encoding{};
+  std::string peer{};            // the client's address, without its port
+  bool has_certificate = false;  // the client's, and it was verified
 };
+
+using HttpHeaders = std::vector<std::pair<std::string, std::string>>;
 
 struct HttpResponse {
   int status = 200;
@@ -27,11 +41,17 @@ struct HttpResponse {
   std::string body;
   bool close = false;       // the connection, behind this answer
   bool any_origin = false;  // pages from elsewhere may read it (CORS)
+  // More of them. One with bytes that no header may hold is left out.
+  HttpHeaders headers{};
+  // Instead of `body`: what is sent to it from now on, until either side closes. The handler bounds
+  // how many there are: they have no share in the server's bound of connections.
+  std::shared_ptr<HttpStream> stream{};
 };
 
 class HttpServer {
  public:
-  // Called on the server's thread; must not block. Shared state it reads must be guarded.
+  // Shared state it reads must be guarded. Without workers it is called on the server's thread and
+  // must not block.
   using Handler = std::function<HttpResponse(const HttpRequest&)>;
 
   virtual ~HttpServer() = default;  // stops and joins
@@ -44,6 +64,12 @@ struct HttpServerOptions {
   std::string listen = "127.0.0.1:9750";  // "host:port", "[v6]:port", ":port" for all addresses
   std::size_t max_body_bytes = 1U << 20;
   int timeout_s = 10;
+  // Threads that call the handler, which may block then: a request of each connection at a time.
+  std::size_t workers = 0;
+  bool read_only = false;  // GET and HEAD alone
+  HttpHeaders headers;     // of every answer
+  // For encryption; empty: none.
+  std::function<std::unique_ptr<HttpWire>(UniqueFd)> wire;
 };
 
 // Binds before it returns: a port in use is an Error that names it.

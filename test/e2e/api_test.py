@@ -28,7 +28,7 @@ class ApiTest(unittest.TestCase):
         with Pipeline() as p:
             port = free_port()
             self.api = f"http://127.0.0.1:{port}"
-            p.relay(extra=f"api: {{listen: 127.0.0.1:{port}}}\n")
+            p.relay(extra=f"web: {{listen: 127.0.0.1:{port}}}\n")
             for node, tree in (("edge-1", "v2"), ("edge-2", "v1")):
                 root = pathlib.Path(p.folder) / f"root-{node}"
                 shutil.copytree(FIXTURES / "host", root, symlinks=True)
@@ -54,7 +54,7 @@ class ApiTest(unittest.TestCase):
                              ("edge-1", 41943040, 500, 2, "Running"))
             self.assertEqual([c["name"] for c in pod["containers"]], ["detect"])
             self.assertEqual(self.status("/api/v1/metrics/nodes/nobody"), (404, "Node not found: nobody\n"))
-            self.assertEqual(self.status("/api/v1/metrics/nodes", "POST"), (405, "Method not allowed\n"))
+            self.assertEqual(self.status("/api/v1/metrics/nodes", "POST"), (405, "Method Not Allowed\n"))
 
             # The database has the same, a little later. Its moments look back 5 minutes.
             at = int(time.time()) + 5

@@ -1,11 +1,14 @@
 #include "transport/http_server.h"
 
+#include <atomic>
 #include <vector>
 
 #include <catch2/catch.hpp>
 
 #include "test/support/support.h"
 #include "test/support/tcp.h"
+#include "transport/http_stream.h"
+#include "transport/text.h"
 
 using namespace godwit;
 using namespace godwit::test;
@@ -19,9 +22,9 @@ HttpResponse echo(const HttpRequest& request) {
 }
 
 struct Server {
-  explicit Server(HttpServerOptions options = {}) {
+  explicit Server(HttpServerOptions options = {}, HttpServer::Handler handler = echo) {
     options.listen = "127.0.0.1:0";
-    auto started = start_http_server(options, echo);
+    auto started = start_http_server(options, std::move(handler));
     REQUIRE(started.ok());
     server = std::move(*started);
   }
@@ -183,4 +186,117 @@ TEST_CASE("http server stops while clients are connected") {
   server.reset();
   CHECK(idle.read_to_end());
   CHECK(busy.read_to_end());
+}
+
+TEST_CASE("http server hands over the headers that handlers look at") {
+  HttpServerOptions options;
+  options.headers = {{"X-Every", "answer"}, {"X-Bad", "a\r\nb"}};
+  options.read_only = true;
+  const Server server(options, [](const HttpRequest& request) {
+    HttpResponse response;
+    response.status = request.if_none_match == "\"1\", \"2\"" ? 304 : 200;
+    response.body = concat(request.authorization, "|", request.accept_encoding, "|", request.peer);
+    response.headers = {{"ETag", "\"1\""}, {"X-Cut", "here\nSet-Cookie: a"}, {"Bad:", "x"}};
+    return response;
+  });
+  const std::string got =
+      exchange(server.port(),
+               "GET / HTTP/1.1\r\nAUTHORIZATION: Bearer a b\r\nAccept-Encoding: gzip\r\n\r\n");
+  CHECK(got.ends_with("\r\n\r\nBearer a b|gzip|127.0.0.1"));
+  CHECK(contains(got, "\r\nX-Every: answer\r\n"));
+  CHECK(contains(got, "\r\nETag: \"1\"\r\n"));
+  CHECK(!contains(got, "X-Bad"));
+  CHECK(!contains(got, "X-Cut"));
+  CHECK(!contains(got, "Bad:"));
+  const std::string same = exchange(
+      server.port(), "GET / HTTP/1.1\r\nIf-None-Match: \"1\"\r\nIf-None-Match: \"2\"\r\n\r\n");
+  CHECK(same.starts_with("HTTP/1.1 304 Not Modified\r\n"));
+  CHECK(same.ends_with("\r\n\r\n"));
+  CHECK(!contains(same, "Content-Length"));
+  const std::string post = exchange(server.port(), "POST / HTTP/1.1\r\n\r\n");
+  CHECK(post.starts_with("HTTP/1.1 405 "));
+  CHECK(contains(post, "Allow: GET, HEAD\r\n"));
+  CHECK(contains(post, "X-Every: answer\r\n"));
+  CHECK(exchange(server.port(), "broken\r\n\r\n").find("X-Every: answer") != std::string::npos);
+}
+
+TEST_CASE("http server's workers may block while others are answered") {
+  std::atomic<bool> go_on = false;
+  HttpServerOptions options;
+  options.workers = 2;
+  const Server server(options, [&](const HttpRequest& request) {
+    while (request.path == "/slow" && !go_on)
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    return echo(request);
+  });
+  TcpClient slow(server.port());
+  slow.send("GET /slow HTTP/1.1\r\n\r\nGET /behind HTTP/1.1\r\n\r\n");
+  CHECK(exchange(server.port(), "GET /fast HTTP/1.1\r\n\r\n").ends_with("GET /fast  "));
+  CHECK(slow.received().empty());
+  // One that goes away while it is asked is forgotten.
+  {
+    const TcpClient left(server.port());
+    left.send("GET /slow HTTP/1.1\r\n\r\n");
+  }
+  go_on = true;
+  REQUIRE(slow.read_until("GET /behind"));
+  CHECK(contains(slow.received(), "GET /slow"));
+}
+
+TEST_CASE("http server streams what other threads say until either side ends it") {
+  const auto stream = std::make_shared<HttpStream>(1U << 20);
+  HttpServerOptions options;
+  options.workers = GENERATE(0U, 1U);
+  const Server server(options, [&](const HttpRequest&) {
+    HttpResponse response;
+    response.content_type = "text/event-stream";
+    response.stream = stream;
+    return response;
+  });
+  stream->send(std::make_shared<std::string>("before\n"));
+  TcpClient client(server.port());
+  client.send("GET / HTTP/1.1\r\n\r\n");
+  REQUIRE(client.read_until("before\n"));
+  CHECK(contains(client.received(), "Content-Type: text/event-stream\r\n"));
+  CHECK(!contains(client.received(), "Content-Length"));
+  CHECK(contains(client.received(), "Connection: close\r\n"));
+  for (int i = 0; i < 100; ++i) stream->send(std::make_shared<std::string>(concat(i, ";")));
+  REQUIRE(client.read_until("98;99;"));
+  SECTION("we do") {
+    stream->send(std::make_shared<std::string>("the end"));
+    stream->close();
+    CHECK(client.read_to_end());
+    CHECK(client.received().ends_with("the end"));
+  }
+  SECTION("the client does") {
+    client = TcpClient(server.port());
+    CHECK(eventually([&] { return stream->closed(); }));
+    CHECK(!stream->send(std::make_shared<std::string>("nobody")));
+  }
+}
+
+TEST_CASE("http server drops the reader of a stream that is too slow") {
+  const auto stream = std::make_shared<HttpStream>(1U << 20);
+  const Server server({}, [&](const HttpRequest&) {
+    HttpResponse response;
+    response.stream = stream;
+    return response;
+  });
+  TcpClient client(server.port());
+  client.send("GET / HTTP/1.1\r\n\r\n");
+  const auto text = std::make_shared<std::string>(100'000, 'x');
+  // Buffers of the system are bounded, too.
+  CHECK(eventually([&] { return !stream->send(text); }));
+  CHECK(client.read_to_end());
+}
+
+TEST_CASE("http server answers HEAD of a stream without it") {
+  const auto stream = std::make_shared<HttpStream>(100);
+  const Server server({}, [&](const HttpRequest&) {
+    HttpResponse response;
+    response.stream = stream;
+    return response;
+  });
+  CHECK(exchange(server.port(), "HEAD / HTTP/1.1\r\n\r\n").ends_with("\r\n\r\n"));
+  CHECK(stream->closed());
 }
