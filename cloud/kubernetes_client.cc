@@ -115,7 +115,9 @@ HttpClientOptions kubernetes_http_options(const KubernetesSettings& settings) {
 
 Result<json> KubernetesClient::request(std::string_view method, std::string_view path,
                                        std::string_view content_type, const std::string& body) {
-  HttpCallRequest call{std::string(method), concat(url_, path), {"Accept: application/json"}, body};
+  const std::string agent = concat("User-Agent: godwit-relay/", GODWIT_VERSION);
+  HttpCallRequest call{
+      std::string(method), concat(url_, path), {"Accept: application/json", agent}, body};
   if (!content_type.empty()) call.headers.push_back(concat("Content-Type: ", content_type));
   status_ = 0;
   retry_after_ms_ = 0;

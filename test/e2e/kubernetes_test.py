@@ -1,5 +1,5 @@
 """What a cluster sees of its nodes: real agents, a real broker and relays, and an API server. That is the
-stand-in of test/fakes, or a real kube-apiserver: test/peers/kube_apiserver.py runs these cases with one."""
+stand-in of test/fakes, or a real kube-apiserver: scripts/test --kubernetes runs these cases with one."""
 import json
 import os
 import pathlib
@@ -47,6 +47,8 @@ class RealServer:
         self.real = json.loads(REAL)
         self.settings = [f"url: '{self.real['url']}', token_file: {self.real['token_file']}, "
                          f"ca: {self.real['ca']}"] * relays
+        for component in ("node-annotations", "node-conditions"):
+            subprocess.run(["kubectl", "apply", "-f", SOURCE / f"deploy/components/{component}/rbac.yaml"], check=True)
         for node in nodes:
             self.request("DELETE", f"/api/v1/nodes/{node}", missing=True)
             self.request("POST", "/api/v1/nodes", {"apiVersion": "v1", "kind": "Node", "metadata": {"name": node}})
@@ -70,7 +72,8 @@ class RealServer:
         return self.request("GET", path)
 
     def close(self):
-        pass
+        for component in ("node-annotations", "node-conditions"):
+            subprocess.run(["kubectl", "delete", "-f", SOURCE / f"deploy/components/{component}/rbac.yaml"], check=True)
 
 
 class KubernetesTest(unittest.TestCase):

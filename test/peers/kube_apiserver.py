@@ -1,11 +1,11 @@
 #!/usr/bin/python3
-"""A real kube-apiserver on loopback, with RBAC and the rights of deploy/components/node-*, for the cases of
-test/e2e/kubernetes_test.py:
+"""A real kube-apiserver on loopback, with RBAC, Pod Security admission, an audit log and the CRDs that deploy/ wants
+(KubeEdge's Rules, Prometheus operator's ServiceMonitor), for as long as a command runs:
 
-    test/peers/kube_apiserver.py python3 -m unittest kubernetes_test      # in test/e2e
+    test/peers/kube_apiserver.py COMMAND...        # finds it in $GODWIT_KUBERNETES, kubectl in $KUBECONFIG
 
-Needs Go, openssl and etcd (Debian: etcd-server). The first run builds the API server from its Go module, some
-minutes, into build/kube-apiserver; no part of the tests that run by themselves."""
+`scripts/test --kubernetes` runs the tests so. Needs Go 1.22, kubectl, openssl and etcd. The first run builds the API
+server from its Go module, some minutes, into build/kube-apiserver; no part of the tests that run by themselves."""
 import json
 import os
 import pathlib
@@ -15,16 +15,16 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
 import urllib.request
-
-import yaml
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 sys.path.append(str(SOURCE / "test/e2e"))
 from pipeline import Process, eventually, free_port  # noqa: E402
 
 VERSION = "1.30.14"
+CRDS = (("github.com/kubeedge/kubeedge@v1.23.1", "build/crds/router/*.yaml"),
+        ("github.com/prometheus-operator/prometheus-operator@v0.75.0",
+         "example/prometheus-operator-crd/*_servicemonitors.yaml"))
 # Modules that k8s.io/kubernetes has in its own tree, and replaces.
 STAGING = """api apiextensions-apiserver apimachinery apiserver cli-runtime client-go cloud-provider cluster-bootstrap
 code-generator component-base component-helpers controller-manager cri-api csi-translation-lib
@@ -43,9 +43,22 @@ def build(folder):
         f"module probe\n\ngo 1.22\n\nrequire k8s.io/kubernetes v{VERSION}\n\nreplace (\n{replace}\n)\n")
     (folder / "tools.go").write_text(
         '//go:build tools\n\npackage probe\n\nimport _ "k8s.io/kubernetes/cmd/kube-apiserver"\n')
-    subprocess.run(["go", "build", "-p", "1", "-o", program, "k8s.io/kubernetes/cmd/kube-apiserver"], cwd=folder,
+    subprocess.run(["go", "build", "-p", "2", "-ldflags", f"-s -w -X k8s.io/component-base/version.gitVersion=v{VERSION}",
+                    "-o", program, "k8s.io/kubernetes/cmd/kube-apiserver"], cwd=folder,
                    check=True, env={**os.environ, "GOFLAGS": "-mod=mod"})
     return program
+
+
+def crds():
+    """Files of others' kinds, from their Go modules."""
+    for module, pattern in CRDS:
+        run = subprocess.run(["go", "mod", "download", "-json", module], capture_output=True, text=True, check=False,
+                             env={**os.environ, "GOFLAGS": "-mod=mod"})
+        about = json.loads(run.stdout)
+        assert "Dir" in about, about.get("Error", run.stderr)
+        found = sorted(pathlib.Path(about["Dir"]).glob(pattern))
+        assert found, f"{module} has no {pattern}"
+        yield from found
 
 
 def make_keys(folder):
@@ -67,9 +80,17 @@ def main(command):
     (folder / "tokens").write_text('admin,admin,admin,"system:masters"\n'
                                    "relay,system:serviceaccount:godwit:godwit-relay,relay\n")
     (folder / "relay").write_text("relay\n")
+    (folder / "audit.json").write_text(json.dumps(
+        {"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "omitStages": ["RequestReceived"],
+         "rules": [{"level": "Metadata"}]}))
     etcd_port, peer_port, port = free_port(), free_port(), free_port()
     etcd_url, peer_url, url = (f"http://127.0.0.1:{etcd_port}", f"http://127.0.0.1:{peer_port}",
                                f"https://127.0.0.1:{port}")
+    (folder / "kubeconfig").write_text(json.dumps(
+        {"apiVersion": "v1", "kind": "Config", "current-context": "test",
+         "contexts": [{"name": "test", "context": {"cluster": "test", "user": "admin"}}],
+         "clusters": [{"name": "test", "cluster": {"server": url, "certificate-authority": str(folder / "ca.crt")}}],
+         "users": [{"name": "admin", "user": {"token": "admin"}}]}))
     etcd = Process(folder, "etcd", [
         "etcd", "--data-dir", folder / "etcd", "--listen-client-urls", etcd_url, "--advertise-client-urls", etcd_url,
         "--listen-peer-urls", peer_url, "--initial-advertise-peer-urls", peer_url,
@@ -78,30 +99,26 @@ def main(command):
         program, "--etcd-servers", etcd_url, "--bind-address", "127.0.0.1", "--secure-port", port,
         "--tls-cert-file", folder / "tls.crt", "--tls-private-key-file", folder / "tls.key",
         "--cert-dir", folder, "--token-auth-file", folder / "tokens", "--authorization-mode", "RBAC",
+        "--audit-policy-file", folder / "audit.json", "--audit-log-path", folder / "audit.log",
         "--service-account-issuer", "https://kubernetes", "--service-account-key-file", folder / "sa.key",
-        "--service-account-signing-key-file", folder / "sa.key", "--service-cluster-ip-range", "10.0.0.0/24",
-        "--disable-admission-plugins", "ServiceAccount"])
+        "--service-account-signing-key-file", folder / "sa.key", "--service-cluster-ip-range", "10.0.0.0/24"])
     trust = ssl.create_default_context(cafile=folder / "ca.crt")
 
-    def request(path, body=None):
-        made = urllib.request.Request(url + path, data=None if body is None else json.dumps(body).encode(),
-                                      headers={"Authorization": "Bearer admin", "Content-Type": "application/json"})
+    def request(path):
+        made = urllib.request.Request(url + path, headers={"Authorization": "Bearer admin"})
         return urllib.request.urlopen(made, context=trust).read()
+    environment = {**os.environ, "KUBECONFIG": str(folder / "kubeconfig"), "GODWIT_KUBERNETES": json.dumps(
+        {"url": url, "ca": str(folder / "ca.crt"), "token_file": str(folder / "relay"), "admin": "admin",
+         "audit": str(folder / "audit.log")})}
     try:
         etcd.start()
         server.start()
-        eventually(lambda: request("/readyz") == b"ok", 120, "the API server ready")
+        eventually(lambda: not server.alive() or request("/readyz") == b"ok", 120, "the API server ready")
         eventually(lambda: request("/api/v1/namespaces/default"), 60, "namespace default")
-        for component in ("node-annotations", "node-conditions"):
-            text = (SOURCE / "deploy/components" / component / "rbac.yaml").read_text()
-            for o in yaml.safe_load_all(text):
-                space = o["metadata"].get("namespace")
-                where = f"namespaces/{space}/" if space else ""
-                request(f"/apis/rbac.authorization.k8s.io/v1/{where}{o['kind'].lower()}s", o)
-        time.sleep(1)  # the authoriser watches
-        return subprocess.run(command, check=False, env={**os.environ, "GODWIT_KUBERNETES": json.dumps(
-            {"url": url, "ca": str(folder / "ca.crt"), "token_file": str(folder / "relay"),
-             "admin": "admin"})}).returncode
+        files = [word for path in crds() for word in ("-f", str(path))]
+        for words in (["apply", "--server-side", *files], ["wait", "--for=condition=Established", *files]):
+            subprocess.run(["kubectl", *words], check=True, env=environment, stdout=subprocess.DEVNULL)
+        return subprocess.run(command, check=False, env=environment).returncode
     except AssertionError:
         print(server.output()[-4000:], etcd.output()[-2000:], file=sys.stderr)
         raise
