@@ -66,6 +66,7 @@ constexpr MetricInfo table[] = {
     {"godwit_gpu_memory_reserved_bytes", gauge, "bytes", "Memory of the GPU that its driver and firmware keep for themselves."},
     {"godwit_gpu_row_remap_pending", gauge, "", "1 while rows of the GPU's memory wait for a reset to be remapped."},
     {"godwit_gpu_row_remap_failure", gauge, "", "1 when a row of the GPU's memory could not be remapped."},
+    {"godwit_gpu_last_xid", gauge, "", "The Xid that NVIDIA's driver logged last of a GPU, 0 for none since the boot; label xid says the same."},
     {"godwit_gpu_error", gauge, "", "1 while nvidia-smi fails, by reason."},
     {"godwit_gpu_railgate_enabled", gauge, "", "1 when the GPU may be powered off while idle."},
     {"godwit_accelerator_process_memory_bytes", gauge, "bytes", "Accelerator memory of a process (largest ones only)."},

@@ -41,6 +41,7 @@ class XidLog final : public Collector {
                {"error_type", concat("xid_", where.second)}},
               count);
     }
+    for (const auto& gpu : *gpus) add_last(gpu.substr(0, gpu.rfind('.')), out);
     return {};
   }
 
@@ -50,6 +51,7 @@ class XidLog final : public Collector {
     const std::string path = host_.path(log_path);
     if (log_.get() < 0) {
       counts_.clear();
+      last_.clear();
       log_ = UniqueFd(open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
       if (log_.get() < 0) return failed(path);
     }
@@ -73,7 +75,25 @@ class XidLog final : public Collector {
 
   void note(const Xid& xid) {
     const std::pair key(xid.bus_id, xid.code);
-    if (counts_.size() < max_kinds || counts_.contains(key)) ++counts_[key];
+    if (counts_.size() < max_kinds || counts_.contains(key)) {
+      ++counts_[key];
+      last_[xid.bus_id] = xid.code;
+    }
+  }
+
+  // The label tells consumers of DCGM's names the code; a series ends when another Xid comes.
+  void add_last(const std::string& gpu, Batch& out) {
+    const auto series = [&](std::int64_t code) {
+      return Series{"godwit_gpu_last_xid",
+                    {{"hw_id", gpu}, {"hw_type", "gpu"}, {"xid", std::to_string(code)}}};
+    };
+    const auto found = last_.find(gpu);
+    const std::int64_t code = found == last_.end() ? 0 : found->second;
+    const auto [shown, is_new] = shown_.try_emplace(gpu, code);
+    if (shown->second != code) out.end_foreign(series(shown->second));
+    shown->second = code;
+    const Series last = series(code);
+    out.add(last.name, last.labels, static_cast<double>(code));
   }
 
   static Error failed(const std::string& path) {
@@ -89,6 +109,8 @@ class XidLog final : public Collector {
   const Host& host_;
   UniqueFd log_;
   std::map<std::pair<std::string, std::int64_t>, double> counts_;
+  std::map<std::string, std::int64_t> last_;   // by GPU
+  std::map<std::string, std::int64_t> shown_;  // the series of last_ that are open
 };
 
 }  // namespace

@@ -90,6 +90,17 @@ double evaluate_with(const Formula& formula, const Value& value) {
   return combine(formula.how, a, b, formula.scale);
 }
 
+template <class Value>
+bool holds(const Holders& holders, const Value& value) {
+  for (std::size_t i = 0; i < holders.columns.size(); ++i) {
+    const double sample = value(holders.columns[i]);
+    const bool present = !is_absent(sample) && !is_stale_marker(sample);
+    if (holders.held && i + 1 == holders.columns.size()) return present;
+    if (present) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 bool has_other(How how) {
@@ -98,7 +109,7 @@ bool has_other(How how) {
 }
 
 double evaluate(const Formula& formula, const std::function<double(std::uint32_t)>& value) {
-  return evaluate_with(formula, value);
+  return holds(formula.holders, value) ? evaluate_with(formula, value) : absent;
 }
 
 void append_columns(const std::vector<Formula>& formulas, std::size_t width, Frame& frame) {
@@ -115,11 +126,20 @@ void append_columns(const std::vector<Formula>& formulas, std::size_t width, Fra
     if (!has_input || values + ticks > max_frame_values) continue;
     values += ticks;
     column.reserve(ticks);
+    bool may_go_on = true;
     for (std::size_t t = 0; t < ticks; ++t) {
-      column.push_back(evaluate_with(formula, [&](std::uint32_t source) {
+      const auto value = [&](std::uint32_t source) {
         const auto& values_of = frame.columns[source];
         return values_of.empty() ? absent : values_of[t];
-      }));
+      };
+      double sample = evaluate_with(formula, value);
+      if (!is_absent(sample) && !holds(formula.holders, value)) {
+        sample = may_go_on ? stale_marker : absent;
+        may_go_on = false;
+      } else if (!is_absent(sample)) {
+        may_go_on = true;
+      }
+      column.push_back(sample);
     }
   }
 }

@@ -31,12 +31,20 @@ enum class How : std::uint8_t {
 // Whether b is needed.
 bool has_other(How how);
 
+// Which ticks a series of a live info (name_set.h) has samples in: while the last of `columns` has
+// one and none before it (`held`), or while none of them has. Without columns: always.
+struct Holders {
+  std::vector<std::uint32_t> columns{};
+  bool held = false;
+};
+
 struct Formula {
   How how = How::copy;
   double scale = 1;
   // Columns: a before `others_at`, b from there on.
   std::vector<std::uint32_t> inputs;
   std::uint32_t others_at = 0;
+  Holders holders{};
 };
 
 // `value(column)` may be asked for any input. The staleness marker goes through where every input
@@ -44,7 +52,9 @@ struct Formula {
 double evaluate(const Formula& formula, const std::function<double(std::uint32_t)>& value);
 
 // Adds one column per formula behind the `width` columns of the frame's schema. Columns that have
-// no sample may be empty afterwards; so are those beyond max_frame_values values in all.
+// no sample may be empty afterwards; so are those beyond max_frame_values values in all. Where
+// another holder takes a series' place it gets the staleness marker, once in a frame: the one
+// before may have ended with its samples.
 void append_columns(const std::vector<Formula>& formulas, std::size_t width, Frame& frame);
 
 }  // namespace godwit

@@ -1,114 +1,16 @@
 #include "transport/naming/name_plan.h"
 
 #include <algorithm>
-#include <map>
 #include <optional>
 #include <unordered_map>
 #include <utility>
 
-#include "transport/naming/name_text.h"
+#include "transport/naming/name_joins.h"
 #include "transport/schema.h"
 #include "transport/text.h"
 
 namespace godwit {
 namespace {
-
-std::string_view find_label(const Series& series, std::string_view name) {
-  for (const auto& label : series.labels) {
-    if (label.name == name) return label.value;
-  }
-  return {};
-}
-
-constexpr std::size_t max_parts = 64;  // of one whole
-
-// The schema by metric name.
-class SchemaIndex {
- public:
-  explicit SchemaIndex(std::span<const Series> schema) : schema_(schema) {
-    for (std::uint32_t i = 0; i < schema.size(); ++i) by_name_[schema[i].name].push_back(i);
-  }
-
-  [[nodiscard]] std::vector<std::uint32_t> find(std::string_view metric) const {
-    if (metric.find('*') == std::string_view::npos) {
-      const auto at = by_name_.find(metric);
-      return at == by_name_.end() ? std::vector<std::uint32_t>() : at->second;
-    }
-    std::vector<std::uint32_t> found;
-    for (std::uint32_t i = 0; i < schema_.size(); ++i) {
-      if (matches_glob(metric, schema_[i].name)) found.push_back(i);
-    }
-    return found;
-  }
-
-  const Series& operator[](std::uint32_t column) const { return schema_[column]; }
-
- private:
-  std::span<const Series> schema_;
-  std::unordered_map<std::string_view, std::vector<std::uint32_t>> by_name_;
-};
-
-// The labels that a series has under a set: its own, and those of the infos that the set joins.
-class Joins {
- public:
-  Joins(const SchemaIndex& schema, std::string_view node, const NameSet& set) : node_(node) {
-    for (const auto& join : set.joins) {
-      auto& infos = joins_.emplace_back(&join, Infos{}).second;
-      // Later ones win: an info whose text changes is a new series behind the old one.
-      for (const auto column : schema.find(join.metric)) {
-        infos[join.on.empty() ? join.on : find_label(schema[column], join.on)] = &schema[column];
-      }
-    }
-  }
-
-  // Calls `use(lookup)` once, or once for each part of what `series` is the whole of.
-  template <class Use>
-  void with_labels(const Series& series, const Use& use) const {
-    std::vector<const Series*> infos;
-    std::vector<const Series*> parts;
-    for (const auto& [join, all] : joins_) {
-      const auto key = join->on.empty() ? join->on : find_label(series, join->on);
-      if (key.empty() && !join->on.empty()) continue;
-      if (const auto exact = all.find(key); exact != all.end()) {
-        infos.push_back(exact->second);
-      } else if (join->parts) {
-        parts = find_parts(all, key);
-      }
-    }
-    const auto look_up = [&](std::string_view name) -> std::string_view {
-      if (name == "@node") return node_;
-      if (name == "__name__") return series.name;
-      if (const auto own = find_label(series, name); !own.empty()) return own;
-      for (const Series* info : infos) {
-        if (const auto joined = find_label(*info, name); !joined.empty()) return joined;
-      }
-      return {};
-    };
-    if (parts.empty()) return use(look_up);
-    for (const Series* part : parts) {
-      use([&](std::string_view name) {
-        const auto value = find_label(*part, name);
-        return value.empty() ? look_up(name) : value;
-      });
-    }
-  }
-
- private:
-  using Infos = std::map<std::string_view, const Series*>;  // by the label that joins
-
-  static std::vector<const Series*> find_parts(const Infos& infos, std::string_view whole) {
-    std::vector<const Series*> parts;
-    const std::string prefix = concat(whole, "-");
-    for (auto at = infos.lower_bound(prefix); at != infos.end() && parts.size() < max_parts; ++at) {
-      if (!at->first.starts_with(prefix)) break;
-      parts.push_back(at->second);
-    }
-    return parts;
-  }
-
-  std::string_view node_;
-  std::vector<std::pair<const NameJoin*, Infos>> joins_;
-};
 
 // Hexadecimal, with or without 0x.
 std::optional<std::uint32_t> parse_code(std::string_view text) {
@@ -147,7 +49,7 @@ class SetPlan {
  private:
   void add_input(const NameRow& row, std::uint32_t column) {
     const Series& source = schema_[column];
-    joins_.with_labels(source, [&](const LabelLookup& lookup) {
+    joins_.with_labels(source, [&](const LabelLookup& lookup, const Holders& holders) {
       if (series_.size() == max_schema_series || !matches(row.match, lookup)) return;
       Series named = name(row, lookup);
       named.kind = keeps_kind(row.how) ? source.kind : Kind::gauge;
@@ -162,13 +64,13 @@ class SetPlan {
       const auto [at, is_new] =
           index_.try_emplace(format_series(named), Place{series_.size(), &row});
       if (at->second.row != &row) return;  // an earlier row gives this series
-      if (is_new) series_.push_back({std::move(named), &set_, {row.how, scale, {}, 0}});
+      if (is_new) series_.push_back({std::move(named), &set_, {row.how, scale, {}, 0, holders}});
       series_[at->second.index].formula.inputs.push_back(column);
     });
   }
 
   void add_other(const NameRow& row, std::uint32_t column, std::size_t first) {
-    joins_.with_labels(schema_[column], [&](const LabelLookup& lookup) {
+    joins_.with_labels(schema_[column], [&](const LabelLookup& lookup, const Holders&) {
       if (!matches(row.other_match, lookup)) return;
       if (row.how == How::whole_or_zero) {
         for (std::size_t made = first; made < series_.size(); ++made) {
@@ -201,7 +103,7 @@ class SetPlan {
   };
   const SchemaIndex& schema_;
   const NameSet& set_;
-  Joins joins_;
+  NameJoins joins_;
   std::vector<NamedSeries> series_;
   std::unordered_map<std::string, Place> index_;  // by format_series()
 };

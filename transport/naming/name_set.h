@@ -29,11 +29,16 @@ struct NameRow {
 
 // Lets `labels` and `match` use the labels of an info series whose label `on` has the same value,
 // or of any when `on` is empty. `parts`: a series of a whole ("0") is repeated for each of its
-// parts ("0-0", "0-1") when there is no info of the whole.
+// parts ("0-0", "0-1") when there is no info of the whole. `live`: the info counts in the ticks
+// that have a sample of it, and the first that has one wins; a series is made for each such info,
+// and one for the ticks without. `any_with`: where the node has this canonical metric, `on` counts
+// as empty (a Jetson has one GPU, whatever its rails and sensors are called).
 struct NameJoin {
   std::string_view metric;
   std::string_view on;
   bool parts = false;
+  bool live = false;
+  std::string_view any_with = {};
 };
 
 struct NameSet {

@@ -12,6 +12,8 @@ std::span<const NameSet* const> all_name_sets() {
       &node_names,
       &jetson_gpu_names,
       &jetson_names,
+      &dcgm_names,
+      &dcgm_hostname_names,
       &npu_exporter_names,
       &node_problem_detector_names,
   };

@@ -9,6 +9,8 @@ namespace godwit {
 extern const NameSet node_names;
 extern const NameSet jetson_gpu_names;
 extern const NameSet jetson_names;
+extern const NameSet dcgm_names;
+extern const NameSet dcgm_hostname_names;
 extern const NameSet npu_exporter_names;
 extern const NameSet node_problem_detector_names;
 

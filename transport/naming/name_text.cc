@@ -87,13 +87,18 @@ Labels expand_labels(std::string_view labels, std::string_view more, const Label
     more = {};
   }
   for (const auto list : {labels, more}) {
+    const auto before = static_cast<std::ptrdiff_t>(out.size());
     for (const auto item : split(list, ',')) {
       const auto equals = item.find('=');
       if (equals == std::string_view::npos) continue;
       const std::string_view name = item.substr(0, equals);
-      const bool known = std::any_of(out.begin(), out.end(),
-                                     [&](const Label& label) { return label.name == name; });
-      if (!known) out.push_back({std::string(name), expand_text(item.substr(equals + 1), lookup)});
+      const auto known = std::find_if(out.begin(), out.end(),
+                                      [&](const Label& label) { return label.name == name; });
+      if (known == out.end()) {
+        out.push_back({std::string(name), expand_text(item.substr(equals + 1), lookup)});
+      } else if (known - out.begin() >= before && known->value.empty()) {
+        known->value = expand_text(item.substr(equals + 1), lookup);
+      }
     }
   }
   std::erase_if(out, [](const Label& label) { return label.value.empty(); });

@@ -8,7 +8,8 @@
 // Labels: `name=text` separated by commas. In the text `{label}` stands for that label's value,
 // `{a/b}` for the first of them that is there, `{label|lower}` for lower case, `{label|next}` for
 // the number after it, `{label|none}` for "none" where it is not there; a label whose text comes
-// out empty is left out. A `-` in front of all: without the labels of the set.
+// out empty is left out. The same name again is for where the one before came out empty. A `-` in
+// front of all: without the labels of the set.
 #pragma once
 
 #include <functional>

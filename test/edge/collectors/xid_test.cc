@@ -45,9 +45,12 @@ TEST_CASE("xid: counts what was logged, and health hears of it by the PCI addres
   const std::string first = "4,1,2,-;NVRM: Xid (PCI:0000:01:00): 31, a\n";
   write("dev/kmsg", first + "6,2,3,-;usb 1-1: new device\n");
   REQUIRE(collector->collect(batch).ok());
-  REQUIRE(batch.size() == 1);
-  CHECK(format_series(batch.samples()[0].series) ==
-        R"(hw_errors_total{error_type="xid_31",hw_id="0000:01:00",hw_type="gpu"})");
+  CHECK(expose(batch.samples()).find(R"(
+hw_errors_total{error_type="xid_31",hw_id="0000:01:00",hw_type="gpu"} 1
+)") != std::string::npos);
+  CHECK(expose(batch.samples()).find(R"(
+godwit_gpu_last_xid{hw_id="0000:01:00",hw_type="gpu",xid="31"} 31
+)") != std::string::npos);
 
   Health health{HealthSettings{}};
   Batch gpus;
@@ -73,7 +76,11 @@ TEST_CASE("xid: counts what was logged, and health hears of it by the PCI addres
   }
   batch.clear();
   REQUIRE(collector->collect(batch).ok());
-  CHECK(batch.size() == 2);
+  REQUIRE(batch.size() == 4);
+  CHECK(format_series(batch.samples()[2].series) ==
+        R"(godwit_gpu_last_xid{hw_id="0000:01:00",hw_type="gpu",xid="31"})");
+  CHECK(is_stale_marker(batch.samples()[2].value));
+  CHECK(batch.samples()[3].value == 79);
   health.observe("xid", {}, batch, {2000, 2000});
   CHECK(condition() == "True GPU 1: the driver logged Xid 79");
 }

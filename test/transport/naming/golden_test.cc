@@ -1,5 +1,6 @@
 // Every name set on every board, as golden/naming/<set>/<board>.prom: what the boards' captured
 // readings become under each set.
+#include <algorithm>
 #include <filesystem>
 
 #include <catch2/catch.hpp>
@@ -8,6 +9,8 @@
 #include "edge/collectors/jtop/jtop_data.h"
 #include "edge/collectors/npu_smi/parse.h"
 #include "edge/collectors/npu_smi/series.h"
+#include "edge/collectors/nvidia_smi/query.h"
+#include "edge/collectors/nvidia_smi/series.h"
 #include "test/support/support.h"
 #include "transport/exposition.h"
 #include "transport/naming/name_plan.h"
@@ -68,6 +71,40 @@ Batch of_npu(const char* capture) {
   return out;
 }
 
+std::string of_nvidia_smi(const char* name) {
+  return test::read_file(test::fixture("nvidia-smi") / name);
+}
+
+nvidia_smi::Rows nvidia_gpus(const std::string& csv) {
+  const auto columns = nvidia_smi::parse_fields(of_nvidia_smi("help-query-gpu-590.txt"));
+  REQUIRE(columns);
+  return nvidia_smi::parse_gpus(csv, *columns);
+}
+
+// What the collectors read of two discrete GPUs, the second of which serves a pod.
+Batch of_nvidia() {
+  const auto rows = nvidia_gpus(of_nvidia_smi("two-gpus-one-hot.csv"));
+  nvidia_smi::EnergyMeter energy;
+  Batch out;
+  nvidia_smi::add_gpus(rows.gpus, energy, 0, out);
+  out.clear();
+  nvidia_smi::add_gpus(rows.gpus, energy, 10'000, out);
+  const auto processes = nvidia_smi::parse_processes(of_nvidia_smi("compute-apps.csv"));
+  nvidia_smi::add_processes(rows.gpus, processes, max_processes, out);
+  out.add("hw_errors_total",
+          {{"hw_id", "0000:81:00"}, {"hw_type", "gpu"}, {"error_type", "xid_31"}}, 2);
+  out.add("godwit_gpu_last_xid", {{"hw_id", "0000:01:00"}, {"hw_type", "gpu"}, {"xid", "0"}}, 0);
+  out.add("godwit_gpu_last_xid", {{"hw_id", "0000:81:00"}, {"hw_type", "gpu"}, {"xid", "31"}}, 31);
+  out.add("godwit_accelerator_pod_info",
+          {{"hw_id", "0000:81:00"},
+           {"hw_type", "gpu"},
+           {"namespace", "vision"},
+           {"pod", "detect-7d4f"},
+           {"container", "model"}},
+          1, Kind::info);
+  return out;
+}
+
 void add_host(Batch& out) {
   constexpr double mib = 1 << 20;
   out.add_info("godwit_agent_info", {{"version", "1.2.3"}, {"pod", "agent-x"}});
@@ -106,12 +143,14 @@ TEST_CASE("every name set on every board") {
   boards["xavier-nx"] = of_jetson(jetson("xavier-nx_4.2.7_py38_full"));
   boards["orin-nx"] = of_jetson(jetson("orin-nx_4.3.1_py310_full"));
   boards["agx-orin"] = of_jetson(agx_orin());
+  boards["discrete-gpu"] = of_nvidia();
   boards["ascend-310p"] = of_npu("310P/15-info-4duo-hugepages-procs-25.3.rc1.txt");
   boards["ascend-910b"] = of_npu("910B/05-info-910B3-8cards-busy-23.0.rc3.3.txt");
   add_problems(boards["ascend-310p"]);
   for (auto& [board, readings] : boards) {
     add_host(readings);
     for (const NameSet* set : all_name_sets()) {
+      if (set->name == "dcgm_hostname") continue;  // dcgm, but for a letter
       const std::string golden = concat("naming/", set->name, "/", board, ".prom");
       INFO(golden);
       const std::string text =
@@ -132,5 +171,51 @@ TEST_CASE("a set for accelerators says nothing of a node without any") {
     if (set->only_with.empty()) continue;
     INFO(set->name);
     CHECK(rename_samples(host.samples(), "edge-1", {.canonical = false, .sets = {set}}).empty());
+  }
+}
+
+TEST_CASE("dcgm_hostname is dcgm with another label") {
+  const auto named = [](std::string_view set) {
+    return rename_samples(of_nvidia().samples(), "edge-1", *parse_naming({std::string(set)}));
+  };
+  auto expected = named("dcgm");
+  for (auto& [series, value] : expected) {
+    const auto label = std::find_if(series.labels.begin(), series.labels.end(),
+                                    [](const Label& l) { return l.name == "Hostname"; });
+    REQUIRE(label != series.labels.end());
+    label->name = "hostname";
+    std::sort(series.labels.begin(), series.labels.end());
+  }
+  CHECK(expose(named("dcgm_hostname")) == expose(expected));
+}
+
+TEST_CASE("DCGM's sentinels for no value are no readings") {
+  // Blank, not found, not supported, not permissioned: as int32, int64, fp64 and text.
+  std::vector<std::string> sentinels = {"<<<NULL>>>", "<<<NOT_FOUND>>>", "<<<NOT_SUPPORTED>>>",
+                                        "<<<NOT_PERM>>>", "<<<NOT_PERMISSIONED>>>"};
+  for (int i = 0; i < 4; ++i) {
+    sentinels.push_back(concat("214748363", 2 + i));
+    sentinels.push_back(concat("922337203685477579", 2 + i));
+    sentinels.push_back(concat("14073748835532", 8 + i, ".0"));
+  }
+  const auto whole = split(of_nvidia_smi("rtx-2080-super.csv"), ',');
+  const Naming dcgm = *parse_naming({"dcgm"});
+  const auto series_of = [&](std::string_view cell, std::size_t keep) {
+    std::string csv;
+    for (std::size_t i = 0; i < whole.size(); ++i) {
+      csv += concat(i == 0 ? "" : ",", i < keep ? whole[i] : cell);
+    }
+    nvidia_smi::EnergyMeter energy;
+    Batch out;
+    nvidia_smi::add_gpus(nvidia_gpus(csv).gpus, energy, 0, out);
+    return rename_samples(out.samples(), "edge-1", dcgm);
+  };
+  constexpr std::size_t identity = 6;  // index, UUID, name, address, versions
+  CHECK(series_of("1", identity).size() > 30);
+  for (const auto& sentinel : sentinels) {
+    INFO(sentinel);
+    CHECK(series_of(sentinel, identity).empty());
+    // Nor are they labels.
+    CHECK(expose(series_of(sentinel, 1)).find(sentinel) == std::string::npos);
   }
 }

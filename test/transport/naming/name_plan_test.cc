@@ -94,6 +94,56 @@ TEST_CASE("the agent's newest pod is known from its readings") {
   CHECK(plan_names(std::vector<Series>{{"a", {}}}, "n", {}).own_pod.empty());
 }
 
+constexpr NameJoin live_joins[] = {
+    {.metric = "pod", .on = "hw_id", .live = true, .any_with = "godwit_board_info"}};
+constexpr NameRow live_rows[] = {{"load", "", "load", "pod={pod}"}};
+constexpr NameSet live_set = {
+    .name = "live", .job = "live", .joins = live_joins, .rows = live_rows};
+
+TEST_CASE("a live info counts while it has samples") {
+  const Naming naming = {.canonical = false, .sets = {&live_set}};
+  const auto pod = [](std::string id, std::string name) {
+    return Series{"pod", {{"hw_id", std::move(id)}, {"pod", std::move(name)}}};
+  };
+  const std::vector<Series> schema = {
+      {"load", {{"hw_id", "0"}}}, pod("0", "a"), pod("0", "b"), pod("1", "c")};
+  const NamePlan plan = plan_names(schema, "n", naming);
+  REQUIRE(plan.added.size() == 3);
+  std::vector<Formula> formulas;
+  std::vector<std::string> names;
+  for (const auto& added : plan.added) {
+    formulas.push_back(added.formula);
+    names.push_back(format_series(added.series));
+  }
+  CHECK(names == std::vector<std::string>{R"(load{pod="a"})", R"(load{pod="b"})", "load"});
+  // Nobody, a, a and b, b, nobody; and a tick without a reading in between.
+  Frame frame;
+  frame.times_ms = {1, 2, 3, 4, 5, 6};
+  frame.columns = {{1, 2, 3, absent, 5, 6},
+                   {absent, 1, 1, absent, absent, absent},
+                   {absent, absent, 1, absent, 1, absent},
+                   {1, 1, 1, 1, 1, 1}};
+  append_columns(formulas, schema.size(), frame);
+  const auto text = [&](std::size_t column) {
+    std::string all;
+    for (const double value : frame.columns[schema.size() + column]) {
+      all += is_stale_marker(value) ? "x" : is_absent(value) ? "-" : format_number(value);
+    }
+    return all;
+  };
+  CHECK(text(0) == "x23-x-");
+  CHECK(text(1) == "x---5x");
+  CHECK(text(2) == "1x---6");
+}
+
+TEST_CASE("on a Jetson a live info is of the one accelerator") {
+  const std::vector<Sample> jetson = {make("godwit_board_info", {{"model", "Orin"}}, 1),
+                                      make("load", {{"hw_id", "VDD_CPU_GPU_CV"}}, 3),
+                                      make("pod", {{"hw_id", "ga10b"}, {"pod", "a"}}, 1)};
+  CHECK(lines(jetson, {.canonical = false, .sets = {&live_set}}) ==
+        std::vector<std::string>{R"(load{pod="a"} 3)"});
+}
+
 TEST_CASE("a schema made to hurt is planned in bounded time and size") {
   std::vector<Series> schema;
   for (int i = 0; i < 20'000; ++i) {

@@ -30,6 +30,9 @@ TEST_CASE("labels of a name row") {
                       look_up) == expanded);
   // A row's own label hides that of the set, also when nothing is left of it.
   CHECK(expand_labels("cpu={user}", "cpu={cpu}", look_up).empty());
+  // The second is for where the first came out empty.
+  CHECK(expand_labels("a={user},a=x{cpu},b={cpu},b=y", "", look_up) ==
+        Labels{{"a", "x3"}, {"b", "3"}});
   CHECK(expand_text("{hw_id|next}", look_up).empty());
   CHECK(expand_labels("", "", look_up).empty());
 }
