@@ -322,7 +322,7 @@ class Pipeline:
             settings.get("mqtt", f"mqtt:\n  url: mqtt://127.0.0.1:{self.broker_port}\n") +
             settings.get("remote_write", f"remote_write:\n  url: {self.database.write_url}\n") +
             f"http:\n  listen: {host}:{port}\n" +
-            ("" if "api:" in settings.get("extra", "") else "api:\n  listen: \"\"\n") + settings.get("extra", ""))
+            ("" if "web:" in settings.get("extra", "") else "web:\n  listen: \"\"\n") + settings.get("extra", ""))
         relay = self.add(Process(self.folder, name, [BIN / "godwit-relay", "run", "--config", config],
                                  prefix=prefix))
         relay.http = f"http://{host}:{port}"
