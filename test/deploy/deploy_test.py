@@ -1,6 +1,7 @@
 """deploy/: what the overlays render to, whether the programs and a real mosquitto take what is in them, and
 whether the agent lives with the rights that it gets there."""
 import base64
+import errno
 import json
 import os
 import pathlib
@@ -21,6 +22,8 @@ import yaml
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 sys.path.append(str(SOURCE / "test/e2e"))
+sys.path.append(str(SOURCE / "test/static"))
+from everything import Cgroup  # noqa: E402
 from pipeline import BIN, Pipeline, Process, eventually, free_port, http_get  # noqa: E402
 
 DEPLOY = SOURCE / "deploy"
@@ -415,6 +418,9 @@ class BrokerTest(unittest.TestCase):
                                 raise ConnectionError("closed without CONNACK")
 
 
+LOADER = SOURCE / "test/deploy/runtime_default.py"
+
+
 def end_of(pid):
     try:
         os.kill(pid, signal.SIGKILL)
@@ -428,7 +434,8 @@ def can_unshare():
 
 
 class ContextTest(unittest.TestCase):
-    """The containers of the DaemonSet with their user, groups, capabilities and mounts, in namespaces of their own."""
+    """The containers of the DaemonSet with their user, groups, capabilities, mounts, seccomp profile and memory limit,
+    in namespaces of their own."""
 
     def setUp(self):
         if not can_unshare():
@@ -443,16 +450,20 @@ class ContextTest(unittest.TestCase):
         self.config = self.folder / "config"
         self.config.mkdir()
         self.config.chmod(0o755)
+        self.host_run = self.folder / "run"
+        self.host_run.mkdir(0o755)
 
-    def command(self, container):
+    def command(self, container, cgroup=None):
         """The container's command in a root of its own, where only what is mounted for it can be written."""
         rights = {**self.pod["securityContext"], **container["securityContext"]}
         self.assertEqual(rights["capabilities"]["drop"], ["ALL"])
+        self.assertEqual(rights["seccompProfile"], {"type": "RuntimeDefault"})
         kept = "".join(f",+{c.lower()}" for c in rights["capabilities"].get("add", []))
         groups = ",".join(map(str, [rights["fsGroup"], *rights.get("supplementalGroups", [])]))
         sources = {"spool": (self.spool, "rw"), "config": (self.config, "ro"), "host": ("/", "ro"), "tls": None}
         script = ["set -e", 'root=$1; shift', 'mount -t tmpfs -o mode=755 none "$root"', 'cd "$root"',
-                  "mkdir proc dev etc lib lib64 usr bin", "mount -t proc none proc", "mount --rbind /dev dev"]
+                  "mkdir proc dev etc lib lib64 usr bin", "mount -t proc none proc", "mount --rbind /dev dev",
+                  f"mount --bind {self.host_run} /run"]  # as the host's, for the service whose socket is in it
         # The ordinary build is linked dynamically; the one of the image needs none of these.
         script += [f'[ ! -e /{d} ] || mount --bind /{d} {d}; mount -o remount,ro,bind {d} 2>/dev/null || true'
                    for d in ("lib", "lib64", "usr")]
@@ -467,7 +478,8 @@ class ContextTest(unittest.TestCase):
             if mount.get("readOnly"):
                 script += [f"mount -o remount,ro,bind {path}"]
         # Root is changed before the rights are given up: it takes one that the program must not have.
-        script += ['mount -o remount,ro "$root"', 'exec chroot "$root" /usr/bin/setpriv --no-new-privs '
+        script += ['mount -o remount,ro "$root"', f'exec /usr/bin/python3 -B {LOADER} "$root" '
+                   f'"{cgroup.folder if cgroup and cgroup.folder else ""}" /usr/bin/setpriv --no-new-privs '
                    f'--reuid {rights["runAsUser"]} --regid {rights["runAsGroup"]} --groups {groups} '
                    f'--bounding-set=-all{kept} --inh-caps=-all{kept} /program/godwit-agent "$@"']
         root = self.folder / "root"
@@ -491,37 +503,76 @@ class ContextTest(unittest.TestCase):
             self.assertEqual((info.st_uid, info.st_gid), (65532, 65532))
 
     def test_agent_works_with_what_it_may(self):
+        limit = self.pod["containers"][0]["resources"]["limits"]["memory"]
+        self.assertRegex(limit, r"^\d+Mi$")
+        self.run_agent(int(limit[:-2]) << 20)
+
+    def test_agent_in_a_quarter_of_its_memory(self):
+        self.run_agent(16 << 20)
+
+    def test_what_is_not_listed_is_refused(self):
+        """The profile is one: keyring, namespaces and mounts are refused, and clone3 is said not to exist."""
+        call = ("import ctypes; c = ctypes.CDLL(None, use_errno=True); "
+                "print([c.syscall(*a) and ctypes.get_errno() for a in {calls}])")
+        calls = {"x86_64": [(250, 0), (272, 0x10000000), (165, 0, 0, 0, 0, 0), (435, 0, 0), (39,)],
+                 "aarch64": [(219, 0), (97, 0x10000000), (40, 0, 0, 0, 0, 0), (435, 0, 0), (172,)]}[os.uname().machine]
+        said = subprocess.run(["/usr/bin/python3", LOADER, "/", "", "/usr/bin/python3", "-c", call.format(calls=calls)],
+                              capture_output=True, text=True, check=True).stdout
+        self.assertEqual(json.loads(said)[:4], [errno.EPERM] * 3 + [errno.ENOSYS])
+
+    def run_agent(self, limit):
+        cgroup = Cgroup(limit)
+        self.addCleanup(cgroup.remove)
+        if not cgroup.folder and limit < 32 << 20:
+            self.skipTest("no memory cgroup can be made here")
         self.prepare()
-        port = free_port()
-        container = self.pod["containers"][0]
+        port, container = free_port(), self.pod["containers"][0]
         (self.config / "agent.yaml").write_text(
-            f"root: /host\ninterval: 200ms\nmqtt: {{url: \"\"}}\nhttp: {{listen: \"127.0.0.1:{port}\"}}\n")
-        agent = Process(self.folder, "agent", self.command(container), {"NODE_NAME": "edge-1"})
+            f"root: /host\ninterval: 200ms\nmqtt: {{url: \"\"}}\nhttp: {{listen: \"127.0.0.1:{port}\"}}\n"
+            "collectors: {npu_smi: {command: /etc/godwit/npu-smi}}\n")
+        capture = "npu-smi/910B/01-info-910B3-8cards-24.1.rc1.b030.txt"
+        shutil.copy(SOURCE / "test/fixtures" / capture, self.config / "capture")
+        (self.config / "npu-smi").write_text("#!/usr/bin/sh\nexec /usr/bin/cat /etc/godwit/capture\n")
+        (self.config / "npu-smi").chmod(0o755)
+        jtop = Process(self.folder, "jtop", [sys.executable, SOURCE / "test/peers/jtop_sim.py", "--socket",
+                                             self.host_run / "jtop.sock", "--profile", "xavier-nx-4.2.7"]).start()
+        self.addCleanup(jtop.stop)
+        eventually((self.host_run / "jtop.sock").exists, what="jtop's socket")
+        os.chown(self.host_run / "jtop.sock", 0, self.pod["securityContext"]["supplementalGroups"][0])
+        (self.host_run / "jtop.sock").chmod(0o660)
+        agent = Process(self.folder, "agent", self.command(container, cgroup), {"NODE_NAME": "edge-1"})
         agent.start()
         self.addCleanup(agent.stop, 9)
         pid = self.inner_pid(agent.child.pid)
         # unshare's end would not be the agent's: who gives up rights gives up the signal for it.
         self.addCleanup(end_of, pid)
+
+        def read():
+            return http_get(f"http://127.0.0.1:{port}/metrics").decode()
+
+        def names(metrics):
+            return set(re.findall(r"^# TYPE (node_\w+)", metrics, re.M))
+        wanted = names(subprocess.run([BIN / "godwit-agent", "once", "--format", "prom"], capture_output=True, text=True,
+                                      check=False, cwd=self.folder).stdout)
+        self.assertGreater(len(wanted), 50)
         try:
-            eventually(lambda: http_get(f"http://127.0.0.1:{port}/healthz"), what="the agent is alive")
-            metrics = eventually(lambda: (m := http_get(f"http://127.0.0.1:{port}/metrics").decode())
-                                 and "node_filesystem_size_bytes" in m and "node_uname_info" in m and m,
-                                 what="readings of the slow collectors")
+            eventually(lambda: wanted <= names(m := read()) and "gpu_utilization_ratio{" in m and 'hw_type="npu"' in m,
+                       what="what root reads outside, jtop and npu-smi")
         except AssertionError:
-            print(agent.output(), file=sys.stderr)
+            print(agent.output(), wanted - names(read()), file=sys.stderr)
             raise
-        for metric in ("node_cpu_seconds_total", "node_memory_MemTotal_bytes", "node_load1",
-                       "node_network_receive_bytes_total", "node_boot_time_seconds"):
-            self.assertIn(f"\n{metric}", metrics)
         status = dict(line.split(":\t", 1) for line in
                       pathlib.Path(f"/proc/{pid}/status").read_text().splitlines() if ":\t" in line)
         self.assertEqual(status["Uid"].split(), ["65532"] * 4)
         self.assertEqual(status["Groups"].split(), ["999", "65532"])
         self.assertEqual({int(status[f"Cap{which}"], 16) for which in ("Prm", "Eff", "Inh", "Bnd", "Amb")}, {0})
-        self.assertEqual(status["NoNewPrivs"], "1")
+        self.assertEqual((status["NoNewPrivs"], status["Seccomp"]), ("1", "2"))
         self.assertTrue((self.spool / "buffer.db").exists())
         # Half of its limit, though this build is larger than the static one.
         self.assertLess(int(status["VmRSS"].split()[0]), 32 << 10)
+        if cgroup.folder:
+            self.assertIn(str(pid), (cgroup.folder / "cgroup.procs").read_text().split())
+            self.assertEqual(cgroup.kills(), 0, cgroup.report())
         self.assertNotIn("terminate", agent.output())
         os.kill(pid, signal.SIGTERM)
         self.assertEqual(agent.child.wait(20), 0)

@@ -8,6 +8,7 @@ import pathlib
 import re
 import sys
 import tempfile
+import time
 
 from programs import SOURCE
 
@@ -51,9 +52,9 @@ def running(agent_file, relay_file, prefix=()):
 class Cgroup:
     """A memory cgroup (v2, else v1) of our own; `folder` is None where it cannot be made."""
 
-    def __init__(self):
-        self.folder, self.peak = None, None
-        for top, limit, peak in (("/sys/fs/cgroup", "memory.max", "memory.peak"),
+    def __init__(self, limit=LIMIT):
+        self.folder, self.peak, self.limit = None, None, limit
+        for top, bound, peak in (("/sys/fs/cgroup", "memory.max", "memory.peak"),
                                  ("/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.max_usage_in_bytes")):
             folder = pathlib.Path(top) / f"godwit-test-{os.getpid()}"
             try:
@@ -61,8 +62,8 @@ class Cgroup:
             except OSError:
                 continue
             try:
-                if (folder / limit).exists():
-                    (folder / limit).write_text(str(LIMIT))
+                if (folder / bound).exists():
+                    (folder / bound).write_text(str(limit))
                     self.folder, self.peak = folder, folder / peak
                     return
             except OSError:
@@ -72,14 +73,25 @@ class Cgroup:
     def report(self):
         if not self.folder:
             return "no cgroup could be made here"
-        events = self.folder / "memory.events"
-        kills = re.search(r"^oom_kill (\d+)", (events if events.exists() else self.folder / "memory.oom_control").read_text(), re.M)
         peak = int(self.peak.read_text()) if self.peak.exists() else 0
-        return f"limit {LIMIT >> 20} MiB, peak {peak / 1e6:.1f} MB with the page cache, killed {kills[1] if kills else '?'} times"
+        return f"limit {self.limit >> 20} MiB, peak {peak / 1e6:.1f} MB with the page cache, killed {self.kills()} times"
+
+    def kills(self):
+        """Processes that the limit has ended; None where the kernel does not count them."""
+        events = self.folder / "memory.events"
+        found = re.search(r"^oom_kill (\d+)", (events if events.exists() else self.folder / "memory.oom_control").read_text(), re.M)
+        return int(found[1]) if found else None
 
     def remove(self):
-        if self.folder:
-            self.folder.rmdir()
+        """Whoever was in it has been told to end."""
+        end = time.monotonic() + 10
+        while self.folder:
+            try:
+                return self.folder.rmdir()
+            except OSError:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.1)
 
     def prefix(self):
         """Words before a command line that put it there from the first page on."""
