@@ -217,6 +217,7 @@ void Agent::take_self_readings(Batch& tick) {
   state.pod_namespace = settings_.pod_namespace;
   state.buffer = keeper_.stats();
   state.durability = settings_.buffer.durability;
+  state.buffer_limit_bytes = settings_.buffer.max_bytes;
   state.buffer_in_memory = keeper_.trouble().has_value();
   state.gathered_ticks = gatherer_.gathered_ticks();
   state.clock_state = clock_.state();

@@ -74,6 +74,7 @@ void add_self_readings(const SelfState& state, Batch& out) {
       {{"namespace", state.pod_namespace}, {"pod", state.pod}, {"version", GODWIT_VERSION}});
   out.add("godwit_buffer_ticks", number(state.buffer.ticks + state.gathered_ticks));
   out.add("godwit_buffer_bytes", number(state.buffer.bytes));
+  out.add("godwit_buffer_limit_bytes", number(state.buffer_limit_bytes));
   if (state.oldest_age_ms) {
     out.add("godwit_buffer_oldest_age_seconds", static_cast<double>(*state.oldest_age_ms) / 1000);
   }

@@ -19,6 +19,7 @@ namespace godwit {
 struct SelfState {
   std::string pod, pod_namespace;  // where it runs; empty outside of Kubernetes
   BufferStats buffer;
+  std::uint64_t buffer_limit_bytes = 0;
   bool buffer_in_memory = false;
   Durability durability = Durability::balanced;
   std::optional<std::int64_t> oldest_age_ms;

@@ -182,6 +182,7 @@ constexpr MetricInfo table[] = {
     {"godwit_textfile_dropped_samples_total", counter, "", "Samples of textfiles that were left out: too many series, or the same one twice."},
     {"godwit_buffer_ticks", gauge, "", "Ticks that wait for delivery."},
     {"godwit_buffer_bytes", gauge, "bytes", "Bytes of the frames that wait for delivery."},
+    {"godwit_buffer_limit_bytes", gauge, "bytes", "Bytes that the buffer may take on the disk (buffer.max_bytes)."},
     {"godwit_buffer_oldest_age_seconds", gauge, "seconds", "Age of the oldest tick that waits for delivery."},
     {"godwit_buffer_dropped_ticks_total", counter, "", "Ticks lost before delivery, by reason."},
     {"godwit_buffer_dropped_samples_total", counter, "", "Samples of the ticks that were dropped, by reason."},
