@@ -10,16 +10,22 @@ NodePresence* Fleet::find_or_add(std::string_view node) {
   return &nodes_[std::string(node)];
 }
 
-void Fleet::on_status(std::string_view node, const NodeStatus& status) {
+void Fleet::on_status(std::string_view node, const NodeStatus& status, std::int64_t heard_ms) {
   NodePresence* known = find_or_add(node);
   if (known == nullptr) return;
   const bool same_life = known->session == status.session && known->boot_id == status.boot_id;
   if (!status.online && known->online && !same_life) return;
+  if (known->online != status.online || !same_life || known->since_ms == 0) {
+    known->since_ms = status.wall_ms != 0 ? status.wall_ms : heard_ms;
+  }
   known->online = status.online;
   known->boot_id = status.boot_id;
   known->session = status.session;
   if (!status.version.empty()) known->version = status.version;
-  if (status.online) known->backlog_ticks = status.backlog_ticks;
+  if (!status.online && status.wall_ms == 0) return;  // a will: written at the birth
+  known->backlog_ticks = status.backlog_ticks;
+  known->clock = status.clock;
+  known->link = status.link;
 }
 
 void Fleet::forget(std::string_view node) {

@@ -17,6 +17,10 @@ struct NodePresence {
   std::string boot_id;
   std::uint64_t session = 0;
   std::string version;
+  std::string clock, link;  // as the last status told
+  // Since when it is online or not: the time in the status, else when the status came. A birth that
+  // is told again in the same life changes nothing. 0: a death that nobody was there to hear.
+  std::int64_t since_ms = 0;
   std::uint64_t backlog_ticks = 0;  // as of the last status
   std::int64_t last_frame_ms = 0;   // the relay's wall clock; 0 for none yet
   std::int64_t last_sample_ms = 0;  // newest time in the database by this relay
@@ -30,7 +34,8 @@ class Fleet {
   explicit Fleet(std::size_t max_nodes = 10'000) : max_nodes_(max_nodes) {}
 
   // A death of another session than the one that was born last is late and changes nothing.
-  void on_status(std::string_view node, const NodeStatus& status);
+  // `heard_ms`: the wall clock when it came; 0: not known, it was retained.
+  void on_status(std::string_view node, const NodeStatus& status, std::int64_t heard_ms = 0);
   // The status topic was cleared: the node is no more.
   void forget(std::string_view node);
   // `lost` replaces what was known, so that it stays as bounded as a frame; empty: nothing new.

@@ -1,7 +1,6 @@
-// godwit: the tool for people. `tail` prints live readings from the broker; `decode` shows one
-// message as JSON. Exit codes: 0, 1 (cannot go on), 78 (settings are wrong, EX_CONFIG).
-#include <atomic>
-#include <csignal>
+// godwit: the tool for people. `tail` prints live readings from the broker, `nodes` lists the
+// fleet; `decode` shows one message as JSON. Exit codes: 0, 1 (cannot go on), 2 (`nodes --check`),
+// 78 (settings are wrong, EX_CONFIG).
 #include <cstdio>
 #include <fstream>
 #include <iterator>
@@ -9,30 +8,31 @@
 #include <vector>
 
 #include <CLI/CLI.hpp>
+#include <unistd.h>
 
+#include "cloud/broker_watch.h"
 #include "cloud/decode.h"
+#include "cloud/nodes.h"
 #include "cloud/relay_settings.h"
 #include "cloud/tail.h"
-#include "transport/inbox.h"
+#include "transport/terminal_text.h"
 #include "transport/text.h"
 #include "transport/topics.h"
 
 namespace godwit {
 namespace {
 
-constexpr int exit_failure = 1;
-constexpr int exit_config = 78;
-
-std::atomic<bool> stop_requested = false;
-void on_signal(int) { stop_requested = true; }
-
-int fail(const Error& error, int code = exit_failure) {
-  std::fprintf(stderr, "godwit: %s\n", error.message.c_str());
-  return code;
-}
-
 struct BrokerArguments {
   std::string config, url, username, password_file, ca, cert, key;
+};
+
+struct Arguments {
+  BrokerArguments broker;
+  TailOptions tail;
+  NodesOptions nodes;
+  std::string color = "auto", listen = "0s", timeout = "10s";
+  std::string file;
+  std::vector<std::string> schemas;
 };
 
 void add_broker_options(CLI::App& command, BrokerArguments& arguments) {
@@ -64,47 +64,57 @@ Result<MqttOptions> broker_options(const BrokerArguments& arguments) {
   };
   const auto settings = Settings::load(cloud_mqtt_settings(), arguments.config, merged);
   if (!settings) return settings.error();
-  return finalise_mqtt(*settings, unique_client_id("godwit-tail"));
+  return finalise_mqtt(*settings, unique_client_id("godwit"));
 }
 
-int run_tail(const BrokerArguments& arguments, const TailOptions& chosen) {
-  if (!chosen.node.empty()) {
-    if (Status status = check_node_name(chosen.node); !status)
-      return fail(status.error(), exit_config);
+Status check_names(const std::vector<std::string>& names) {
+  for (const auto& name : names) {
+    if (Status status = check_node_name(name); !status) return status;
   }
-  auto options = broker_options(arguments);
-  if (!options) return fail(options.error(), exit_config);
-  std::signal(SIGINT, on_signal);
-  std::signal(SIGTERM, on_signal);
-  std::signal(SIGPIPE, SIG_IGN);
+  return {};
+}
 
-  Tail tail(chosen);
-  Inbox<LinkEvent> inbox(500);
-  const auto link = make_mqtt_link(std::move(*options));
-  if (Status status = tail.subscribe(*link); !status) return fail(status.error());
-  if (Status status = link->start([&](LinkEvent&& event) { inbox.push(std::move(event)); });
-      !status) {
-    return fail(status.error());
-  }
-  bool output_open = true;
-  std::string told;  // why there is no connection
-  while (!stop_requested && output_open) {
-    for (const auto& event : inbox.wait(200)) {
-      if (event.type == LinkEvent::Type::disconnected) {
-        if (event.reason != told) {
-          std::fprintf(stderr, "godwit: %s; trying again\n", event.reason.c_str());
-        }
-        told = event.reason;
-      }
-      if (event.type != LinkEvent::Type::message) continue;
-      const std::string lines = tail.on_message(event.message);
-      if (lines.empty()) continue;
-      output_open = std::fwrite(lines.data(), 1, lines.size(), stdout) == lines.size() &&
-                    std::fflush(stdout) == 0;
+ColorChoice color_choice(const std::string& text) {
+  return text == "always"  ? ColorChoice::always
+         : text == "never" ? ColorChoice::never
+                           : ColorChoice::automatic;
+}
+
+// Whether what goes to standard output is coloured.
+bool has_color(const std::string& choice) {
+  return wants_color(color_choice(choice), isatty(STDOUT_FILENO) == 1, process_environment());
+}
+
+int run_tail(const Arguments& given) {
+  TailOptions options = given.tail;
+  if (!options.node.empty()) {
+    if (Status status = check_node_name(options.node); !status) {
+      return complain(status.error(), exit_config);
     }
   }
-  link->stop(0);
-  return 0;
+  options.color = has_color(given.color);
+  auto broker = broker_options(given.broker);
+  if (!broker) return complain(broker.error(), exit_config);
+  return tail_command(std::move(*broker), options);
+}
+
+int run_nodes(const Arguments& given) {
+  NodesOptions options = given.nodes;
+  if (Status status = check_names(options.names); !status) {
+    return complain(status.error(), exit_config);
+  }
+  const auto listen = parse_duration(given.listen);
+  const auto timeout = parse_duration(given.timeout);
+  if (!listen || !timeout) {
+    return complain({ErrorCode::invalid, "--listen and --timeout want a time such as 15s or 2m"},
+                    exit_config);
+  }
+  options.listen_ms = *listen;
+  options.timeout_ms = *timeout;
+  options.color = has_color(given.color);
+  auto broker = broker_options(given.broker);
+  if (!broker) return complain(broker.error(), exit_config);
+  return nodes_command(std::move(*broker), options);
 }
 
 Result<std::string> read_message(const std::string& path) {
@@ -122,46 +132,73 @@ Result<std::string> read_message(const std::string& path) {
 
 int run_decode(const std::string& path, const std::vector<std::string>& schema_paths) {
   const auto message = read_message(path);
-  if (!message) return fail(message.error());
+  if (!message) return complain(message.error());
   std::vector<std::string> schemas;
   for (const auto& schema_path : schema_paths) {
     auto schema = read_message(schema_path);
-    if (!schema) return fail(schema.error());
+    if (!schema) return complain(schema.error());
     schemas.push_back(std::move(*schema));
   }
   const auto text = describe_message(*message, schemas);
-  if (!text) return fail(text.error().with_prefix(path));
+  if (!text) return complain(text.error().with_prefix(path));
   std::puts(text->c_str());
   return 0;
 }
 
-}  // namespace
-}  // namespace godwit
+struct Commands {
+  CLI::App *tail, *nodes, *decode;
+};
 
-int main(int argc, char** argv) {
-  using namespace godwit;
-  CLI::App app("Looks at what godwit-agents send.", "godwit");
+void add_color_option(CLI::App& command, std::string& color) {
+  command.add_option("--color", color, "always, never, or auto: on a terminal without NO_COLOR")
+      ->check(CLI::IsMember({"always", "never", "auto"}));
+}
+
+Commands declare(CLI::App& app, Arguments& given) {
   app.set_version_flag("--version", std::string("godwit ") + GODWIT_VERSION);
   app.require_subcommand(1);
+  Commands on{};
+  on.tail = app.add_subcommand("tail", "Print live readings: time, node, series, value");
+  add_broker_options(*on.tail, given.broker);
+  on.tail->add_option("--node", given.tail.node, "Only this node");
+  on.tail->add_option("--metric", given.tail.metric,
+                      "Only metrics whose name matches, e.g. 'hw_*'");
+  on.tail->add_flag("--json", given.tail.json, "One JSON object per line");
+  add_color_option(*on.tail, given.color);
 
-  auto* tail = app.add_subcommand("tail", "Print live readings: time, node, series, value");
-  BrokerArguments broker;
-  TailOptions options;
-  add_broker_options(*tail, broker);
-  tail->add_option("--node", options.node, "Only this node");
-  tail->add_option("--metric", options.metric, "Only metrics whose name matches, e.g. 'hw_*'");
-  tail->add_flag("--json", options.json, "One JSON object per line");
+  on.nodes = app.add_subcommand("nodes", "List the nodes and how they are");
+  add_broker_options(*on.nodes, given.broker);
+  on.nodes->add_option("node", given.nodes.names, "Only these; default: all");
+  on.nodes->add_option("--listen", given.listen,
+                       "Also wait for readings of nodes that keep none at the broker, e.g. 15s");
+  on.nodes->add_option("--timeout", given.timeout, "How long to wait for the broker; default 10s");
+  on.nodes->add_flag("--check", given.nodes.check,
+                     "Exit code 2 when a node is offline or not healthy");
+  on.nodes->add_flag("--json", given.nodes.json, "One JSON array, for programs");
+  add_color_option(*on.nodes, given.color);
 
-  auto* decode = app.add_subcommand("decode", "Show a message (frame, schema, ack, ...) as JSON");
-  std::string file;
-  std::vector<std::string> schemas;
-  decode->add_option("file", file, "The payload, as received")->required();
-  decode->add_option("--schema", schemas, "Schema messages that a frame needs, with parents");
+  on.decode = app.add_subcommand("decode", "Show a message (frame, schema, ack, ...) as JSON");
+  on.decode->add_option("file", given.file, "The payload, as received")->required();
+  on.decode->add_option("--schema", given.schemas,
+                        "Schema messages that a frame needs, with parents");
+  return on;
+}
+
+int dispatch(int argc, char** argv) {
+  Arguments given;
+  CLI::App app("Looks at what godwit-agents send.", "godwit");
+  const Commands on = declare(app, given);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : exit_config;
   }
-
-  return tail->parsed() ? run_tail(broker, options) : run_decode(file, schemas);
+  if (on.tail->parsed()) return run_tail(given);
+  if (on.nodes->parsed()) return run_nodes(given);
+  return run_decode(given.file, given.schemas);
 }
+
+}  // namespace
+}  // namespace godwit
+
+int main(int argc, char** argv) { return godwit::dispatch(argc, argv); }

@@ -3,13 +3,11 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <string>
 #include <string_view>
 
-#include "transport/frame.h"
-#include "transport/link.h"
-#include "transport/schema_store.h"
+#include "cloud/frame_feed.h"
+#include "transport/mqtt_link.h"
 
 namespace godwit {
 
@@ -17,38 +15,34 @@ struct TailOptions {
   std::string node;    // empty: all
   std::string metric;  // shell pattern on the metric's name; empty: all
   bool json = false;   // one object per line
+  bool color = false;  // of text
 };
 
 class Tail {
  public:
-  explicit Tail(TailOptions options) : options_(std::move(options)) {}
+  explicit Tail(TailOptions options);
 
-  Status subscribe(Link& link) const;
-  // The lines that a message makes readable. Frames wait a while for their schema, which a broker
-  // may deliver behind them.
+  // The lines that a message makes readable.
   std::string on_message(const Message& message);
 
   // Messages that could not be read, and frames given up for want of their schema.
-  [[nodiscard]] std::uint64_t unreadable() const { return unreadable_; }
+  [[nodiscard]] std::uint64_t unreadable() const { return feed_.unreadable(); }
 
  private:
-  struct Waiting {
-    std::string node;
-    std::string payload;
-  };
-  // false: the schema is missing.
-  bool print(std::string_view node, std::string_view payload, std::string& out);
-  void print_frame(std::string_view node, const Schema& schema, std::string& out) const;
+  void print_frame(std::string_view node, const Schema& schema, const Frame& frame);
   // What the node declares lost, whatever metric is asked for.
-  void print_losses(std::string_view node, std::string& out) const;
-  void print_line(std::string_view node, const Series& series, std::int64_t time_ms, double value,
-                  std::string& out) const;
+  void print_losses(std::string_view node, const Frame& frame);
+  void print_text(std::string_view node, const Series& series, const Frame& frame, std::size_t tick,
+                  double value);
+  void print_json(std::string_view node, const Series& series, const Frame& frame, std::size_t tick,
+                  double value);
 
   TailOptions options_;
-  SchemaStore schemas_;
-  std::deque<Waiting> waiting_;
-  Frame frame_;
-  std::uint64_t unreadable_ = 0;
+  FrameFeed feed_;
+  std::string out_;
 };
+
+// Prints until a signal comes or nobody reads any more.
+int tail_command(MqttOptions broker, const TailOptions& options);
 
 }  // namespace godwit

@@ -243,7 +243,7 @@ constexpr MetricInfo table[] = {
     {"godwit_relay_kubernetes_behind_seconds", gauge, "seconds", "How long the Node that waits longest for its turn is due."},
     {"godwit_relay_link_connected", gauge, "", "1 while the relay is connected to the broker."},
     {"godwit_node_online", gauge, "", "1 while the agent of a node is connected to the broker."},
-    {"godwit_node_backlog_ticks", gauge, "", "Ticks that wait on a node, as it said when it connected."},
+    {"godwit_node_backlog_ticks", gauge, "", "Ticks that wait on a node, as it said when it connected or left."},
     {"godwit_node_catching_up", gauge, "", "1 while the frames of a node are backlog."},
     {"godwit_node_lost_ticks_total", counter, "", "Ticks of a node that will never come, by reason, as it last declared; begins anew with its buffer."},
     {"godwit_node_last_frame_timestamp_seconds", gauge, "seconds", "When the last frame of a node came."},

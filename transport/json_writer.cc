@@ -10,8 +10,10 @@ namespace {
 void append_escaped(std::string& out, std::string_view text) {
   static constexpr std::string_view digits = "0123456789abcdef";
   const bool clean = is_utf8(text);
-  for (const char c : text) {
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
     const auto byte = static_cast<unsigned char>(c);
+    const auto next = static_cast<unsigned char>(i + 1 < text.size() ? text[i + 1] : 0);
     if (c == '"' || c == '\\') {
       out += '\\';
       out += c;
@@ -23,6 +25,12 @@ void append_escaped(std::string& out, std::string_view text) {
       out += "\\u00";
       out += digits[byte >> 4];
       out += digits[byte & 15];
+    } else if (byte == 0xc2 && next < 0xa0 && clean) {
+      // C1: terminals obey these as well.
+      out += "\\u00";
+      out += digits[next >> 4];
+      out += digits[next & 15];
+      ++i;
     } else if (byte >= 0x80 && !clean) {
       out += "\\ufffd";
     } else {

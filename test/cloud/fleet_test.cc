@@ -23,6 +23,24 @@ TEST_CASE("a death counts only for the life that it ends") {
   REQUIRE_FALSE(fleet.nodes().at("n").online);
 }
 
+TEST_CASE("since when a node is there or gone is known from the status, or from when it came") {
+  Fleet fleet;
+  NodeStatus birth = status(true, "boot", 1);
+  birth.wall_ms = 1000;
+  birth.clock = "relay";
+  fleet.on_status("n", birth);
+  birth.wall_ms = 5000;  // told again: the clock's state changed
+  birth.clock = "synchronised";
+  fleet.on_status("n", birth, 5001);
+  CHECK(fleet.nodes().at("n").since_ms == 1000);
+  CHECK(fleet.nodes().at("n").clock == "synchronised");
+  fleet.on_status("n", status(false, "boot", 1), 9000);  // a will knows no time
+  CHECK(fleet.nodes().at("n").since_ms == 9000);
+  CHECK(fleet.nodes().at("n").clock == "synchronised");
+  fleet.on_status("retained", status(false, "boot", 1));
+  CHECK(fleet.nodes().at("retained").since_ms == 0);
+}
+
 TEST_CASE("frames and stored samples are noted, and catching up is told from live") {
   Fleet fleet;
   fleet.on_frame("n", 1000, true);

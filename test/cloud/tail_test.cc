@@ -110,6 +110,35 @@ TEST_CASE("garbage is counted") {
   REQUIRE(tail.unreadable() == 2);
 }
 
+TEST_CASE("a terminal is shown colours, and obeys nothing that a node sends") {
+  const std::vector<Series> hostile = {{"m",
+                                        {{"a",
+                                          "\x1b]0;owned\x07\xc2\x9b"
+                                          "2J"}},
+                                        Kind::gauge}};
+  const std::string schema = encode_schema(std::nullopt, hostile);
+  Frame frame;
+  frame.schema = schema_id_of(schema);
+  frame.seqs = {1};
+  frame.times_ms = {1'795'000'000'123};
+  frame.columns = {{7.5}};
+  const auto show = [&](const TailOptions& options) {
+    Tail tail(options);
+    tail.on_message({topics::schema("n1", frame.schema), schema, true});
+    return tail.on_message({topics::up("n1"), encode_frame(frame), false});
+  };
+  CHECK(show({}) == "2026-11-18T11:06:40.123Z n1 m{a=\"\uFFFD]0;owned\uFFFD\uFFFD2J\"} 7.5\n");
+  CHECK(show({"", "", false, true}) ==
+        "\x1b[2m2026-11-18T11:06:40.123Z\x1b[0m \x1b[36mn1\x1b[0m "
+        "m{a=\"\uFFFD]0;owned\uFFFD\uFFFD2J\"} \x1b[1m7.5\x1b[0m\n");
+  const std::string json = show({"", "", true, true});
+  CHECK(json.find('\x1b') == std::string::npos);
+  CHECK(json.find("\xc2\x9b") == std::string::npos);
+  CHECK(nlohmann::json::parse(json)["labels"]["a"] ==
+        "\x1b]0;owned\x07\xc2\x9b"
+        "2J");
+}
+
 TEST_CASE("the command prints what an agent sends through a broker") {
   const test::Mosquitto broker;
   MqttOptions options;
