@@ -17,8 +17,10 @@ function titleOf(route: Route): string {
 }
 
 function focusSearch(): void {
-  if (!document.getElementById("search")) go(`/${fleetSearch.value}`);
-  requestAnimationFrame(() => (document.getElementById("search") as HTMLInputElement | null)?.select());
+  const find = () => document.getElementById("search") as HTMLInputElement | null;
+  if (find()) return find()!.select();
+  go(`/${fleetSearch.value}`);
+  requestAnimationFrame(() => find()?.select());
 }
 
 /** "/" leads to the search; Escape empties it, and leads from a node back to the fleet. */

@@ -131,7 +131,7 @@ export function Chart(props: Props) {
     <figure class="chart">
       <figcaption><h3>{spec.title}</h3><span class="at" ref={time} aria-hidden="true" /></figcaption>
       <div ref={box} class="plot" aria-hidden="true" />
-      <ul class="legend" role="list" ref={legend} aria-label={`${spec.title}, now`}>
+      <ul class={spec.series.length > 8 ? "legend long" : "legend"} role="list" ref={legend} aria-label={`${spec.title}, now`} tabIndex={spec.series.length > 8 ? 0 : undefined}>
         {spec.series.map((s, i) => (
           <li key={s.id} title={s.id}>
             <span class={`swatch dash-${Math.floor(i / colours) % dashes.length}`} style={{ borderColor: seriesColour(i) }} />

@@ -27,6 +27,7 @@ export function planCharts(readings: Reading[], alone?: string): ChartSpec[] {
     spec.series.push({ id: reading.id, label: reading.label });
   }
   const specs = [...byUnit.values()].sort((a, b) => place(a.unit) - place(b.unit));
+  for (const spec of specs) if (spec.title === "Others" && spec.series.length === 1) spec.title = spec.series[0].label;
   if (alone !== undefined && specs.length === 1) specs[0].title = alone;
   return specs;
 }

@@ -13,11 +13,13 @@ function sign(event: FleetEvent): Sign {
 }
 
 export function EventList({ events, withNode }: { events: FleetEvent[]; withNode: boolean }) {
+  // The page of events has its days right below its own heading; a node's, below that of a section.
+  const Day = withNode ? "h2" : "h3";
   return (
     <ol class="events" role="list">
       {events.map((event, i) => (
         <li key={event.id} class={event.severity}>
-          {(i === 0 || day(events[i - 1].time_ms) !== day(event.time_ms)) && <h3 class="day">{day(event.time_ms)}</h3>}
+          {(i === 0 || day(events[i - 1].time_ms) !== day(event.time_ms)) && <Day class="day">{day(event.time_ms)}</Day>}
           <div class="event">
             <time dateTime={new Date(event.time_ms).toISOString()}>{clockTime(event.time_ms)}</time>
             <Icon sign={sign(event)} />

@@ -24,15 +24,16 @@ interface ChoiceProps {
   name: string;
   any: string;
   value: string;
+  usual?: string;
   options: [string, string][];
   onChoose: (value: string) => void;
 }
 
-function Choice({ name, any, value, options, onChoose }: ChoiceProps) {
+function Choice({ name, any, value, usual = "", options, onChoose }: ChoiceProps) {
   // A value from the address that no node has any more can still be seen and taken back.
   const known = value === "" || options.some(([option]) => option === value);
   return (
-    <label class={value ? "choice set" : "choice"}>
+    <label class={value !== usual ? "choice set" : "choice"}>
       <span class="hidden">{name}</span>
       <select value={value} onChange={(e) => onChoose(e.currentTarget.value)}>
         {any && <option value="">{any}</option>}
@@ -62,7 +63,7 @@ export function FleetFilters({ query, change, found, all }: Props) {
         onChoose={(kind) => change({ kind })} options={kinds.map((k) => [k, kindName(k)])} />}
       {(labels.length > 0 || query.label) && <Choice name="Label" any="Any label" value={query.label}
         onChoose={(label) => change({ label })} options={labels.map((l) => [l, l])} />}
-      <Choice name="Order" any="" value={query.sort} onChoose={(sort) => change({ sort: sort as SortKey, reverse: false })}
+      <Choice name="Order" any="" usual="attention" value={query.sort} onChoose={(sort) => change({ sort: sort as SortKey, reverse: false })}
         options={Object.entries(sortNames).map(([key, text]) => [key, `By ${text.toLowerCase()}`.replace("By needs attention", "Needs attention first")])} />
       <div class="views" role="group" aria-label="View">
         <button type="button" aria-pressed={query.view === "tiles"} onClick={() => change({ view: "tiles" })}>Tiles</button>

@@ -14,12 +14,15 @@ import type { Summary } from "./types.ts";
 const reorderMs = 5000;
 const restless: SortKey[] = ["utilization", "memory", "temperature", "power", "backlog", "traffic"];
 
-/** The largest power in sight, rounded up so that the bars do not breathe with every watt. */
-function fullPower(nodes: Iterable<Summary>): number {
-  let most = 1;
-  for (const node of nodes) most = Math.max(most, node.power ?? 0);
-  const unit = 10 ** Math.floor(Math.log10(most));
-  return Math.ceil(most / unit) * unit;
+/** The largest power of each kind of node, rounded up so that the bars do not breathe with every watt. */
+function fullPower(nodes: Iterable<Summary>): Map<string, number> {
+  const most = new Map<string, number>();
+  for (const { kind, power } of nodes) most.set(kind, Math.max(most.get(kind) ?? 1, power ?? 0));
+  for (const [kind, watts] of most) {
+    const unit = 10 ** Math.floor(Math.log10(watts));
+    most.set(kind, Math.ceil(watts / unit) * unit);
+  }
+  return most;
 }
 
 function useSelection(query: FleetQuery, version: number): Summary[] {

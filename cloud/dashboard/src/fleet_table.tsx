@@ -5,7 +5,7 @@ import type { FleetQuery, SortKey } from "./fleet_query.ts";
 import { quantity } from "./format.ts";
 import { healthText, Icon } from "./icons.tsx";
 import { Bar } from "./meter.tsx";
-import { backlogText, modelText, Presence, worstProblem } from "./node_facts.tsx";
+import { backlogShort, backlogText, modelText, Presence, worstProblem } from "./node_facts.tsx";
 import { nodeAddress } from "./routes.ts";
 import type { Summary } from "./types.ts";
 import { useRowsInSight } from "./use_window.ts";
@@ -16,7 +16,7 @@ const columns: { title: string; sort: SortKey; className?: string }[] = [
   { title: "Health", sort: "attention" },
   { title: "Model", sort: "kind", className: "wide" },
   { title: "Use", sort: "utilization", className: "figure" },
-  { title: "Memory", sort: "memory", className: "figure" },
+  { title: "Mem", sort: "memory", className: "figure" },
   { title: "Temp", sort: "temperature", className: "figure" },
   { title: "Power", sort: "power", className: "figure middle" },
   { title: "Backlog", sort: "backlog", className: "middle" },
@@ -44,15 +44,15 @@ const Row = memo(function Row({ node, index, now, fullPower }: RowProps) {
       <th scope="row"><a href={nodeAddress(node.name)}>{node.name}</a><Presence node={node} now={now} /></th>
       <td class={`health ${node.health}`}>
         <span class="one-line" title={problem?.message}>
-          <Icon sign={node.health} />{problem ? problem.message || problem.reason : healthText[node.health]}
+          <Icon sign={node.health} /><span>{problem ? problem.message || problem.reason : healthText[node.health]}</span>
         </span>
       </td>
       <td class="wide">{modelText(node)}</td>
       <td class="figure"><Figure value={use} unit="ratio" part={use} /></td>
       <td class="figure"><Figure value={memory} unit="ratio" part={memory} /></td>
-      <td class="figure"><Figure value={node.temperature} unit="celsius" part={node.temperature === null ? null : node.temperature / 100} /></td>
+      <td class="figure"><Figure value={node.temperature === null ? null : Math.round(node.temperature)} unit="celsius" part={node.temperature === null ? null : node.temperature / 100} /></td>
       <td class="figure middle"><Figure value={node.power} unit="watts" part={node.power === null ? null : node.power / fullPower} /></td>
-      <td class="middle"><span class="one-line">{catching_up && <Icon sign="catching" />}{catching_up && progress !== null ? `catching up ${quantity(progress, "ratio")}` : backlogText(node)}</span></td>
+      <td class="middle"><span class="one-line" title={backlogText(node)}>{catching_up && <Icon sign="catching" />}<span>{catching_up ? `catching up ${quantity(progress, "ratio")}` : backlogShort(node)}</span></span></td>
       <td class="figure wide">{quantity(node.link.bytes_today, "bytes")}</td>
     </tr>
   );
@@ -62,7 +62,7 @@ interface TableProps {
   nodes: Summary[];
   query: FleetQuery;
   onSort: (sort: SortKey) => void;
-  fullPower: number;
+  fullPower: Map<string, number>;
   now: number;
 }
 
@@ -73,7 +73,7 @@ export function FleetTable({ nodes, query, onSort, fullPower, now }: TableProps)
   const direction = (sort: SortKey) =>
     query.sort !== sort ? undefined : natural(sort) ? "ascending" : "descending";
   const spacer = (count: number, key: string) =>
-    count > 0 && <tr key={key} class="spacer" aria-hidden="true" style={{ height: `${count * rowHeight}px` }}><td colSpan={columns.length} /></tr>;
+    count > 0 && <tr key={key} class="spacer" aria-hidden="true" style={{ height: `${count * rowHeight}px` }}><td /></tr>;
   return (
     <table class="fleet-table" aria-rowcount={nodes.length + 1}>
       <caption class="hidden">Nodes of the fleet</caption>
@@ -82,7 +82,7 @@ export function FleetTable({ nodes, query, onSort, fullPower, now }: TableProps)
           {columns.map(({ title, sort, className }) => (
             <th key={sort} scope="col" class={className} aria-sort={direction(sort)}>
               <button type="button" onClick={() => onSort(sort)}>
-                {title}<span class="arrow" aria-hidden="true">{query.sort === sort ? (natural(sort) ? "↑" : "↓") : ""}</span>
+                {title}{query.sort === sort && <span class="arrow" aria-hidden="true">{natural(sort) ? "↑" : "↓"}</span>}
               </button>
             </th>
           ))}
@@ -91,7 +91,7 @@ export function FleetTable({ nodes, query, onSort, fullPower, now }: TableProps)
       <tbody ref={body}>
         {spacer(rows.first, "above")}
         {nodes.slice(rows.first, rows.end).map((node, i) => (
-          <Row key={node.name} node={node} index={rows.first + i} now={now} fullPower={fullPower} />
+          <Row key={node.name} node={node} index={rows.first + i} now={now} fullPower={fullPower.get(node.kind) ?? 1} />
         ))}
         {spacer(nodes.length - rows.end, "below")}
       </tbody>

@@ -1,6 +1,7 @@
 // The fleet as tiles. Only those in sight exist; the arrow keys lead from tile to tile.
 import { memo } from "preact/compat";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
+import { moment } from "./format.ts";
 import { HealthBadge, Icon } from "./icons.tsx";
 import { Meter } from "./meter.tsx";
 import { BacklogLine, ClockSign, modelText, Presence, TrafficLine, worstProblem } from "./node_facts.tsx";
@@ -24,7 +25,6 @@ interface TileProps {
 }
 
 export const Tile = memo(function Tile({ node, index, count, tab, fullPower, now }: TileProps) {
-  const problem = worstProblem(node);
   const state = node.online ? node.health : "offline";
   return (
     <li class={`tile ${state}`} aria-setsize={count} aria-posinset={index + 1}>
@@ -42,18 +42,22 @@ export const Tile = memo(function Tile({ node, index, count, tab, fullPower, now
         <Meter label="Power" title="Power, all together" value={node.power} unit="watts" full={fullPower} />
       </dl>
       <dl class="lines"><div><BacklogLine node={node} /></div><div><TrafficLine node={node} /></div></dl>
-      <p class={`verdict ${node.health}`}>
-        {problem
-          ? <><Icon sign={node.health} /><span title={problem.message}>{problem.message || problem.reason}</span></>
-          : <HealthBadge health={node.health} />}
-      </p>
+      <p class={`verdict ${node.health}`}><Verdict node={node} now={now} /></p>
     </li>
   );
 });
 
+/** The worst problem; else, of a node that is gone, from when its figures are. */
+function Verdict({ node, now }: { node: Summary; now: number }) {
+  const problem = worstProblem(node);
+  if (problem) return <><Icon sign={node.health} /><span title={problem.message}>{problem.message || problem.reason}</span></>;
+  if (node.online || node.heard_ms === null) return <HealthBadge health={node.health} />;
+  return <span class="muted">Figures of {moment(node.heard_ms, now)}</span>;
+}
+
 interface TilesProps {
   nodes: Summary[];
-  fullPower: number;
+  fullPower: Map<string, number>;
   now: number;
 }
 
@@ -103,7 +107,7 @@ export function FleetTiles({ nodes, fullPower, now }: TilesProps) {
         style={{ transform: `translateY(${rows.first * rowHeight}px)`, gridTemplateColumns: `repeat(${columns}, minmax(0, 1fr))` }}>
         {nodes.slice(first, end).map((node, i) => (
           <Tile key={node.name} node={node} index={first + i} count={nodes.length} tab={first + i === tab}
-            fullPower={fullPower} now={now} />
+            fullPower={fullPower.get(node.kind) ?? 1} now={now} />
         ))}
       </ul>
     </div>

@@ -28,14 +28,14 @@ export function quantity(value: number | null | undefined, unit: string): string
   switch (unit) {
     case "ratio": return `${(value * 100).toFixed(Math.abs(value) < 0.0995 && value !== 0 ? 1 : 0).replace(/\.0$/, "")}${gap}%`;
     case "celsius": return `${value.toFixed(Math.abs(value) < 100 ? 1 : 0).replace(/\.0$/, "")}${gap}°C`;
-    case "watts": return Math.abs(value) < 1 ? `${number(value * 1000)}${gap}mW` : scaled(value, "W", large);
-    case "volts": return Math.abs(value) < 1 ? `${number(value * 1000)}${gap}mV` : `${number(value)}${gap}V`;
-    case "amperes": return Math.abs(value) < 1 ? `${number(value * 1000)}${gap}mA` : `${number(value)}${gap}A`;
+    case "watts": return Math.abs(value) < 1 && value !== 0 ? `${number(value * 1000)}${gap}mW` : scaled(value, "W", large);
+    case "volts": return Math.abs(value) < 1 && value !== 0 ? `${number(value * 1000)}${gap}mV` : `${number(value)}${gap}V`;
+    case "amperes": return Math.abs(value) < 1 && value !== 0 ? `${number(value * 1000)}${gap}mA` : `${number(value)}${gap}A`;
     case "joules": return scaled(value, "J", large);
     case "bytes": return scaled(value, "B", large);
     case "bytes_per_second": return scaled(value, "B/s", large);
     case "hertz": return scaled(value, "Hz", large);
-    case "seconds": return Math.abs(value) < 1 ? `${number(value * 1000)}${gap}ms` : duration(value);
+    case "seconds": return Math.abs(value) < 1 && value !== 0 ? `${number(value * 1000)}${gap}ms` : duration(value);
     case "rpm": return `${Math.round(value)}${gap}rpm`;
     default: return Math.abs(value) < 10000 ? number(value, 4) : scaled(value, "", large).trimEnd();
   }

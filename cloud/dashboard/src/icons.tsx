@@ -9,6 +9,9 @@ const shapes = {
   offline: <><circle cx="8" cy="8" r="6.25" /><path d="m3.8 12.2 8.4-8.4" /></>,
   info: <><circle cx="8" cy="8" r="6.25" /><path d="M8 7.4v3.4M8 5v.2" /></>,
   catching: <><path d="M2 8a6 6 0 0 1 10.4-4.1M14 8A6 6 0 0 1 3.6 12.1" /><path d="M12.6 1v3.2H9.4M3.4 15v-3.2h3.2" /></>,
+  system: <><circle cx="8" cy="8" r="6.25" /><path class="solid" d="M8 1.75a6.25 6.25 0 0 1 0 12.5Z" /></>,
+  light: <><circle cx="8" cy="8" r="3" /><path d="M8 1v1.6M8 13.4V15M1 8h1.6M13.4 8H15M3 3l1.2 1.2M11.8 11.8 13 13M13 3l-1.2 1.2M4.2 11.8 3 13" /></>,
+  dark: <path d="M13.6 9.6A6 6 0 0 1 6.4 2.4a6 6 0 1 0 7.2 7.2Z" />,
   clock: <><circle cx="8" cy="8" r="6.25" /><path d="M8 4.5V8l2.4 1.6" /></>,
 };
 export type Sign = keyof typeof shapes;

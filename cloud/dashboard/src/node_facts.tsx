@@ -28,18 +28,30 @@ export function Presence({ node, now }: { node: Summary; now: number }) {
     : <span class="presence offline" title={title}><Icon sign="offline" />offline{ago}</span>;
 }
 
-/** "312 k samples", or ticks when samples are not known. */
+/** What waits at a node that is online is no backlog until it is old: readings of some seconds go together. */
+export function isUpToDate(node: Summary): boolean {
+  const { samples, ticks, age_s, catching_up } = node.backlog;
+  if (samples === null && ticks === null) return false;
+  return (samples ?? ticks) === 0 || (node.online && !catching_up && age_s === null);
+}
+
+/** "312 k samples, 5 min old", or ticks when samples are not known. */
 export function backlogText(node: Summary): string {
   const { samples, ticks, age_s } = node.backlog;
   if (samples === null && ticks === null) return "not known";
-  if ((samples ?? ticks) === 0) return "nothing waits";
-  const amount = samples !== null ? `${count(samples)} samples` : `${count(ticks)} readings`;
+  if (isUpToDate(node)) return "none";
+  const amount = samples !== null ? `${count(samples)} samples` : `${count(ticks)} ticks`;
   return age_s === null ? amount : `${amount}, ${duration(age_s)} old`;
+}
+
+/** Without the age: "312 k". */
+export function backlogShort(node: Summary): string {
+  return isUpToDate(node) ? "none" : count(node.backlog.samples ?? node.backlog.ticks);
 }
 
 export function BacklogLine({ node }: { node: Summary }) {
   const { catching_up, progress, left_s } = node.backlog;
-  if (!catching_up) return <><dt>Backlog</dt><dd>{backlogText(node)}</dd></>;
+  if (!catching_up) return <><dt>Backlog</dt><dd class={isUpToDate(node) ? "quiet" : ""}>{backlogText(node)}</dd></>;
   const parts = [
     progress === null ? "" : quantity(progress, "ratio"),
     left_s === null ? "" : `${duration(left_s)} left`,

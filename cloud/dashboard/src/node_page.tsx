@@ -1,7 +1,7 @@
 // One node: how it is, its charts, and everything else that the relay knows of it.
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { Chart } from "./chart.tsx";
-import { figuresOf, planCharts } from "./chart_plan.ts";
+import { type ChartSpec, figuresOf, planCharts } from "./chart_plan.ts";
 import { day, duration, quantity } from "./format.ts";
 import { HealthBadge } from "./icons.tsx";
 import { NodeHeader } from "./node_header.tsx";
@@ -58,10 +58,19 @@ function Charts({ readings, alone, node, theme }: ChartsProps) {
   );
 }
 
-function DeviceSection({ device, open, node, theme }: { device: Device; open: boolean; node: NodeState; theme: number }) {
+interface DeviceProps {
+  device: Device;
+  /** There are others, perhaps of the same name. */
+  many: boolean;
+  open: boolean;
+  node: NodeState;
+  theme: number;
+}
+
+function DeviceSection({ device, many, open, node, theme }: DeviceProps) {
   return (
     <details class="device" open={open}>
-      <summary><h2>{device.name || device.id}</h2><span class="type">{device.type.toUpperCase()}</span><HealthBadge health={device.health} /></summary>
+      <summary><h2>{device.name || device.type.toUpperCase()}{many && ` #${device.id.replace(/^.*\//, "")}`}</h2><span class="type">{device.type.toUpperCase()}</span><HealthBadge health={device.health} /></summary>
       <div class="charts"><Charts readings={device.readings} node={node} theme={theme} /></div>
       <Figures readings={figuresOf(device.readings)} />
     </details>
@@ -90,6 +99,11 @@ function GroupsSection({ groups, node, theme }: { groups: Group[]; node: NodeSta
   );
 }
 
+function groupTitle(group: Group, spec: ChartSpec): string {
+  const part = group.title === "Disk" && spec.unit === "bytes" ? "free space" : spec.title.toLowerCase();
+  return `${group.title}: ${part}`;
+}
+
 /** A group of several units: each chart says the group and the unit. */
 function GroupCharts({ group, node, theme }: { group: Group; node: NodeState; theme: number }) {
   const specs = useMemo(() => planCharts(group.readings), [group.readings]);
@@ -97,7 +111,7 @@ function GroupCharts({ group, node, theme }: { group: Group; node: NodeState; th
   return (
     <>
       {specs.map((spec) => (
-        <Chart key={spec.unit} spec={{ ...spec, title: `${group.title}: ${spec.title.toLowerCase()}` }} tracks={node.tracks}
+        <Chart key={spec.unit} spec={{ ...spec, title: groupTitle(group, spec) }} tracks={node.tracks}
           bounds={node.bounds} version={node.version} theme={theme} onZoom={zoom} />
       ))}
     </>
@@ -110,7 +124,7 @@ function ChartNotes({ node }: { node: NodeState }) {
   const inside = (span: readonly number[]) => span[1] > from && span[0] < to;
   const late = backfilled.filter(inside);
   const thin = thinned.filter(inside);
-  const whence = node.source === "database" ? "History from the database." : node.source === "memory"
+  const whence = node.noHistory ? `No history: ${node.noHistory}.` : node.source === "database" ? "History from the database." : node.source === "memory"
     ? "History from this relay's memory: nothing from before it started." : "";
   return (
     <p class="notes">
@@ -168,7 +182,7 @@ export function NodePage({ name }: { name: string }) {
           </div>
           {isFixed(range) && <p class="past" role="status">This is the past: {day(from * 1000)}, {duration(to - from)}. <a href={location.pathname}>Back to live</a></p>}
           {node.detail.devices.map((device, i) => (
-            <DeviceSection key={device.id} device={device} open={i < 2} node={node} theme={theme} />
+            <DeviceSection key={`${device.type} ${device.id}`} device={device} many={node.detail!.devices.length > 1} open={i < 2} node={node} theme={theme} />
           ))}
           <GroupsSection groups={node.detail.groups} node={node} theme={theme} />
           <Tables detail={node.detail} />

@@ -18,6 +18,8 @@ export interface NodeState {
   tracks: () => Tracks;
   bounds: () => [number, number];
   source: History["source"] | null;
+  /** Why there is no history. Live ticks are shown all the same. */
+  noHistory: string;
   loading: boolean;
   /** Counts up when the charts are to be drawn again. */
   version: number;
@@ -55,6 +57,7 @@ export function useNode(name: string, range: TimeRange): NodeState {
   const tracks = useRef(new Tracks());
   const [version, setVersion] = useState(0);
   const [source, setSource] = useState<History["source"] | null>(null);
+  const [noHistory, setNoHistory] = useState("");
   const [loading, setLoading] = useState(true);
   const seconds = isFixed(range) ? Infinity : presets[range.preset];
   const key = JSON.stringify(range);
@@ -72,9 +75,14 @@ export function useNode(name: string, range: TimeRange): NodeState {
         tracks.current = Tracks.fromHistory(history);
         whole = true;
         setSource(history.source);
+        setNoHistory("");
         setVersion((v) => v + 1);
       } catch (error) {
         if (error instanceof Unauthorized) session.unauthorized();
+        if (error instanceof Refused && error.status !== 404) {
+          setNoHistory(error.message);
+          whole = true;
+        }
       }
       if (!end.signal.aborted) setLoading(false);
     };
@@ -98,7 +106,7 @@ export function useNode(name: string, range: TimeRange): NodeState {
   }, [name, key, begins]);
 
   return {
-    detail, refusal, source, loading, version,
+    detail, refusal, source, noHistory, loading, version,
     tracks: () => tracks.current,
     bounds: () => bounds(range, session.now()).map((ms) => ms / 1000) as [number, number],
   };

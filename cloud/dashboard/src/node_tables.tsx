@@ -57,7 +57,7 @@ export function Pods({ rows }: { rows: PodRow[] }) {
 
 export function HealthHistory({ events }: { events: FleetEvent[] }) {
   return (
-    <Section title="Health history" note={events.length === 0 ? "No change of health has been seen." : undefined}>
+    <Section title="Health and presence" note={events.length === 0 ? "No change has been seen." : undefined}>
       <EventList events={events.slice(0, 50)} withNode={false} />
     </Section>
   );
@@ -89,13 +89,17 @@ export function figureText(key: string, value: unknown): string {
   if (typeof value !== "number") return String(value);
   if (key.endsWith("_ms")) return moment(value, session.now());
   if (/(^|_)bytes(_|$)/.test(key) || key === "bound") return quantity(value, "bytes");
-  if (key.endsWith("_s")) return value < 1 ? quantity(value, "seconds") : duration(value);
+  if (key.endsWith("_s") || key.endsWith("_seconds")) return value < 1 ? quantity(value, "seconds") : duration(value);
   if (key === "progress" || key.endsWith("_ratio")) return quantity(value, "ratio");
   return count(value);
 }
 
+const names: Record<string, string> = {
+  rtt_s: "Round trip", rtt_seconds: "Round trip", l4t: "L4T", jetpack: "JetPack", cuda: "CUDA", cann: "CANN", os: "OS",
+};
 const words = (key: string) => {
-  const text = key.replace(/_(ms|s)$/, "").replace(/_/g, " ");
+  if (key in names) return names[key];
+  const text = key.replace(/_(ms|s|seconds|total)$/, "").replace(/_/g, " ");
   return text.charAt(0).toUpperCase() + text.slice(1);
 };
 

@@ -1,7 +1,7 @@
 // Name, ways to the views, how it stands with the relay, light and dark.
 import { useState } from "preact/hooks";
 import { clockTime } from "./format.ts";
-import { Bird } from "./icons.tsx";
+import { Bird, Icon } from "./icons.tsx";
 import { fleetSearch, place } from "./router.ts";
 import { session, type Standing } from "./session.ts";
 import { useSignal } from "./signal.ts";
@@ -18,14 +18,15 @@ function ThemeSwitch() {
     setTheme(next);
     dispatchEvent(new Event("godwit-theme"));
   };
-  const names: [Theme, string][] = [["system", "As the system"], ["light", "Light"], ["dark", "Dark"]];
+  const names: [Theme, string][] = [["system", "Colours as the system has them"], ["light", "Light"], ["dark", "Dark"]];
   return (
-    <label class="theme">
-      <span class="hidden">Colours</span>
-      <select value={theme} onChange={(e) => choose(e.currentTarget.value as Theme)}>
-        {names.map(([value, text]) => <option key={value} value={value}>{text}</option>)}
-      </select>
-    </label>
+    <div class="views theme" role="group" aria-label="Colours">
+      {names.map(([value, text]) => (
+        <button key={value} type="button" aria-pressed={theme === value} aria-label={text} title={text} onClick={() => choose(value)}>
+          <Icon sign={value} />
+        </button>
+      ))}
+    </div>
   );
 }
 

@@ -84,7 +84,7 @@ export interface Group {
 }
 
 export interface ProcessRow {
-  pid: number;
+  pid: number | string;
   name: string;
   device: string;
   memory_bytes: number | null;

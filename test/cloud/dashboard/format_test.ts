@@ -9,7 +9,7 @@ test("what is not known is a dash, never 0", () => {
   assert.equal(duration(null), "–");
   assert.equal(count(null), "–");
   assert.equal(moment(null, 0), "–");
-  assert.equal(plain(quantity(0, "watts")), "0 mW");
+  assert.equal(plain(quantity(0, "watts")), "0 W");
 });
 
 test("quantities have three digits and a unit of fitting size", () => {
