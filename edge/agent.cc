@@ -63,6 +63,7 @@ Agent::Agent(AgentSettings settings, AgentParts parts)
       external_monitor_(health_, parts_.clock),
       npd_server_(serve_npd()),
       host_(settings_.root, parts_.clock),
+      accelerator_pods_(host_),
       clock_(parts_.boot_id, parts_.clock, parts_.clock_synchronised),
       truth_(settings_.truth_log),
       keeper_(settings_.buffer_path, witnessed(settings_.buffer, truth_)),
@@ -204,11 +205,17 @@ void Agent::conclude(CollectorResult&& result, Batch& tick) {
   const auto wall_ms = clock_.wall_ms(parts_.boot_id, result.boot_ms);
   runner.conclude(result, wall_ms);
   health_.observe(runner.name(), result.status, result.batch, {result.boot_ms, wall_ms});
-  std::vector<Sample> shown = result.batch.samples();
-  std::erase_if(shown, [](const Sample& sample) { return is_stale_marker(sample.value); });
-  publish_latest(runner.name(), shown, wall_ms);
-  status_.put(runner.name(), std::move(shown));
+  accelerator_pods_.observe(runner.name(), result.status, result.batch, result.boot_ms);
+  show_readings(runner.name(), result.batch, wall_ms);
   tick.append(std::move(result.batch));
+}
+
+void Agent::show_readings(std::string_view name, const Batch& batch,
+                          std::optional<std::int64_t> wall_ms) {
+  std::vector<Sample> shown = batch.samples();
+  std::erase_if(shown, [](const Sample& sample) { return is_stale_marker(sample.value); });
+  publish_latest(name, shown, wall_ms);
+  status_.put(name, std::move(shown));
 }
 
 void Agent::take_self_readings(Batch& tick) {

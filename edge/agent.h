@@ -12,6 +12,7 @@
 #include <variant>
 #include <vector>
 
+#include "edge/accelerator_pods.h"
 #include "edge/agent_settings.h"
 #include "edge/boot_clock.h"
 #include "edge/buffer_keeper.h"
@@ -66,6 +67,8 @@ class Agent {
   [[nodiscard]] HealthTime health_time(std::int64_t boot_ms) const;
   std::unique_ptr<GrpcServer> serve_npd();
   void recall_health();
+  void show_readings(std::string_view name, const Batch& batch,
+                     std::optional<std::int64_t> wall_ms);
   void publish_latest(std::string_view name, const std::vector<Sample>& samples,
                       std::optional<std::int64_t> wall_ms);
   void take_health(Batch& tick, std::int64_t now_ms);
@@ -100,6 +103,7 @@ class Agent {
   // The first to start: node-problem-detector gives up on a socket that does not come.
   std::unique_ptr<GrpcServer> npd_server_;
   Host host_;
+  AcceleratorPods accelerator_pods_;
   BootClock clock_;
   TruthLog truth_;
   BufferKeeper keeper_;

@@ -69,9 +69,7 @@ void Agent::publish_latest(std::string_view name, const std::vector<Sample>& sam
 void Agent::take_health(Batch& tick, std::int64_t now_ms) {
   Batch series = health_.take_series(health_time(now_ms));
   if (series.empty()) return;
-  publish_latest("health", series.samples(), clock_.wall_ms(parts_.boot_id, now_ms));
-  std::vector<Sample> shown = series.samples();
-  status_.put("health", std::move(shown));
+  show_readings("health", series, clock_.wall_ms(parts_.boot_id, now_ms));
   tick.append(std::move(series));
   keep_health();
 }

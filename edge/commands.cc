@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "edge/accelerator_pods.h"
+#include "edge/accelerators.h"
 #include "edge/collectors/jtop/jtop.h"
 #include "edge/collectors/npu_smi/parse.h"
 #include "edge/read_all.h"
@@ -83,6 +85,21 @@ void print_prom(const std::vector<Reading>& readings, std::ostream& out) {
   out << expose(all);
 }
 
+// What the agent makes of the readings together.
+void add_accelerator_pods(const Host& host, std::vector<Reading>& readings) {
+  AcceleratorPods pods(host);
+  const std::int64_t now_ms = host.now().boot_ms;
+  for (const bool accelerators : {false, true}) {
+    for (auto& reading : readings) {
+      if (is_accelerator_source(reading.collector) != accelerators) continue;
+      Batch batch;
+      for (auto& it : reading.samples) batch.add_foreign(std::move(it.series), it.value);
+      pods.observe(reading.collector, reading.status, batch, now_ms);
+      reading.samples = batch.take();
+    }
+  }
+}
+
 }  // namespace
 
 int once_command(const AgentSettings& settings, OnceFormat format, const std::string& collector,
@@ -104,7 +121,8 @@ int once_command(const AgentSettings& settings, OnceFormat format, const std::st
     return exit_config;
   }
   const Host host(settings.root);
-  const std::vector<Reading> readings = read_all(choices, host);
+  std::vector<Reading> readings = read_all(choices, host);
+  add_accelerator_pods(host, readings);
   if (format == OnceFormat::table) print_table(readings, out);
   if (format == OnceFormat::prom) print_prom(readings, out);
   if (format == OnceFormat::json) print_json(readings, out);

@@ -5,14 +5,12 @@
 #include <map>
 #include <utility>
 
-#include <nghttp2/nghttp2.h>
-
+#include "edge/grpc_header.h"
 #include "transport/text.h"
 
 namespace godwit {
 namespace {
 
-constexpr std::size_t prefix_bytes = 5;
 constexpr std::size_t max_path_bytes = 256;
 constexpr std::size_t max_outbound_acks = 64;
 
@@ -26,14 +24,6 @@ struct Call {
   std::string answer;  // framed
   std::size_t sent = 0;
 };
-
-nghttp2_nv header(std::string_view name, std::string_view value) {
-  // nghttp2 copies both and changes neither.
-  const auto bytes = [](std::string_view text) {
-    return const_cast<std::uint8_t*>(reinterpret_cast<const std::uint8_t*>(text.data()));
-  };
-  return {bytes(name), bytes(value), name.size(), value.size(), NGHTTP2_NV_FLAG_NONE};
-}
 
 // Percent encoding of what is not printable ASCII, as grpc-message wants it.
 std::string percent_encoded(std::string_view text) {
@@ -59,16 +49,16 @@ std::string grpc_frame(std::string_view message) {
 }
 
 Result<std::string_view> grpc_unframe(std::string_view data) {
-  if (data.size() < prefix_bytes) return Error{ErrorCode::invalid, "no whole message"};
+  if (data.size() < grpc_prefix_bytes) return Error{ErrorCode::invalid, "no whole message"};
   if (data[0] != 0) return Error{ErrorCode::unavailable, "compressed messages are not taken"};
   std::size_t length = 0;
-  for (std::size_t i = 1; i < prefix_bytes; ++i) {
+  for (std::size_t i = 1; i < grpc_prefix_bytes; ++i) {
     length = length << 8 | static_cast<std::uint8_t>(data[i]);
   }
-  if (length != data.size() - prefix_bytes) {
+  if (length != data.size() - grpc_prefix_bytes) {
     return Error{ErrorCode::invalid, "the message is not as long as it says"};
   }
-  return data.substr(prefix_bytes);
+  return data.substr(grpc_prefix_bytes);
 }
 
 struct GrpcServerSession::State {
@@ -90,7 +80,7 @@ struct GrpcServerSession::State {
   void answer(std::int32_t stream, Call& call) {
     call.answered = true;
     if (!call.is_post || !call.is_grpc) {
-      const std::array headers = {header(":status", call.is_post ? "415" : "405")};
+      const std::array headers = {grpc_header(":status", call.is_post ? "415" : "405")};
       nghttp2_submit_response(session, stream, headers.data(), headers.size(), nullptr);
       return;
     }
@@ -98,15 +88,15 @@ struct GrpcServerSession::State {
     if (reply.code != GrpcCode::ok) {
       const std::string code = std::to_string(static_cast<int>(reply.code));
       const std::string text = percent_encoded(reply.text);
-      const std::array headers = {header(":status", "200"),
-                                  header("content-type", "application/grpc"),
-                                  header("grpc-status", code), header("grpc-message", text)};
+      const std::array headers = {
+          grpc_header(":status", "200"), grpc_header("content-type", "application/grpc"),
+          grpc_header("grpc-status", code), grpc_header("grpc-message", text)};
       nghttp2_submit_response(session, stream, headers.data(), headers.size(), nullptr);
       return;
     }
     call.answer = grpc_frame(reply.message);
-    const std::array headers = {header(":status", "200"),
-                                header("content-type", "application/grpc")};
+    const std::array headers = {grpc_header(":status", "200"),
+                                grpc_header("content-type", "application/grpc")};
     nghttp2_data_provider provider{};
     provider.source.ptr = &call;
     provider.read_callback = read_answer;
@@ -135,7 +125,7 @@ struct GrpcServerSession::State {
     call.sent += count;
     if (call.sent == call.answer.size()) {
       *flags |= NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
-      const std::array trailers = {header("grpc-status", "0")};
+      const std::array trailers = {grpc_header("grpc-status", "0")};
       if (nghttp2_submit_trailer(session, stream, trailers.data(), trailers.size()) != 0) {
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
       }
@@ -169,7 +159,8 @@ struct GrpcServerSession::State {
     auto& state = *static_cast<State*>(user);
     Call* const call = state.find(stream);
     if (call == nullptr || call->answered) return 0;
-    call->too_large = call->data.size() + length > state.limits.max_message_bytes + prefix_bytes;
+    call->too_large =
+        call->data.size() + length > state.limits.max_message_bytes + grpc_prefix_bytes;
     if (!call->too_large) {
       call->data.append(reinterpret_cast<const char*>(bytes), length);
       return 0;

@@ -1,6 +1,6 @@
 // gRPC over HTTP/2 without TLS, for unary calls between programs on one node: no sockets and no
-// threads here, only bytes in and bytes out. nghttp2 is confined to grpc.cc. GrpcServer (unix
-// socket) is in grpc_server.h.
+// threads here, only bytes in and bytes out. nghttp2 is confined to grpc.cc and grpc_client.cc.
+// GrpcServer (unix socket) is in grpc_server.h, the client's end in grpc_client.h.
 //
 // Formats: RFC 9113 (prior knowledge), gRPC's "PROTOCOL-HTTP2". PINGs and SETTINGS are acknowledged
 // by nghttp2; the server never sends GOAWAY to a peer that keeps to the protocol.
@@ -40,6 +40,7 @@ struct GrpcLimits {
   std::uint32_t max_header_bytes = 8U << 10;
 };
 
+inline constexpr std::size_t grpc_prefix_bytes = 5;
 // A message as it is sent: one byte "not compressed", four bytes of length, the message.
 std::string grpc_frame(std::string_view message);
 // The one message of a unary call's data. `unavailable`: compressed, which nobody negotiated.

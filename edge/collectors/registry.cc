@@ -8,6 +8,7 @@
 #include "edge/collectors/network_rtt.h"
 #include "edge/collectors/npu_smi/npu_smi.h"
 #include "edge/collectors/nvidia_smi/nvidia_smi.h"
+#include "edge/collectors/pod_resources/pod_resources.h"
 #include "edge/collectors/pods/pods.h"
 #include "edge/collectors/scrape.h"
 #include "edge/collectors/tegra/tegra.h"
@@ -65,6 +66,8 @@ const std::vector<CollectorSpec>& collector_registry() {
       {"thermal", "/sys/class/thermal", true, every(seconds(1)), make_thermal},
       {"hwmon", "/sys/class/hwmon", false, every(seconds(10)), make_hwmon},
       {"pods", "control groups, MetaServer, /var/log/pods", false, pods_defaults(), make_pods},
+      {"pod_resources", "the kubelet's pod-resources socket", false, pod_resources_defaults(),
+       make_pod_resources},
       {"network_rtt", "TCP connects to the broker and other targets", false, network_rtt_defaults(),
        make_network_rtt, check_network_rtt},
       {"uname", "uname, /etc/os-release", true, every(seconds(60)), make_uname},

@@ -109,6 +109,9 @@ class RenderTest(unittest.TestCase):
         self.assertIn({"name": "npd", "mountPath": "/run/npd"}, asked["containers"][0]["volumeMounts"])
         self.assertIn({"name": "GODWIT_NPD_SOCKET", "value": "/run/npd/npd-gpu-monitor.sock"},
                       asked["containers"][0]["env"])
+        self.assertEqual(agent(render_component("pod-resources"))["containers"][0]["securityContext"],
+                         {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "runAsNonRoot": False,
+                          "runAsUser": 0, "capabilities": {"drop": ["ALL"], "add": ["DAC_OVERRIDE"]}})
         scaled = render_component("relay-hpa")
         relay, = of_kind(scaled, "Deployment", "godwit-relay")
         self.assertNotIn("replicas", relay["spec"])

@@ -183,13 +183,24 @@ std::string pod_uid_of(std::string_view directory) {
 }
 
 std::string_view container_id_of(std::string_view directory) {
-  if (directory.ends_with(".scope")) {
-    directory.remove_suffix(6);
-    if (directory.starts_with("crio-conmon-")) return {};
-    const std::size_t dash = directory.rfind('-');
-    if (dash != std::string_view::npos) directory.remove_prefix(dash + 1);
-  }
+  if (directory.starts_with("crio-conmon-")) return {};
+  if (directory.ends_with(".scope")) directory.remove_suffix(6);
+  const std::size_t dash = directory.rfind('-');
+  if (dash != std::string_view::npos) directory.remove_prefix(dash + 1);
   return directory.size() == 64 && is_hex(directory) ? directory : std::string_view();
+}
+
+std::string container_of_process(std::string_view cgroup) {
+  for (const auto line : split_lines(cgroup)) {
+    std::string path(line.substr(std::min(line.find('/'), line.size())));
+    // containerd without its systemd driver: "kubepods-<...>.slice:cri-containerd:<id>".
+    std::replace(path.begin(), path.end(), ':', '/');
+    for (const auto part : split(path, '/')) {
+      const auto id = container_id_of(part);
+      if (!id.empty()) return std::string(id);
+    }
+  }
+  return {};
 }
 
 Result<std::vector<PodCgroup>> read_pod_cgroups(const Host& host) {

@@ -36,7 +36,13 @@ Result<std::vector<PodCgroup>> read_pod_cgroups(const Host& host);
 
 // The uid in "kubepods-burstable-pod0f1e_..._9.slice" or "pod0f1e-...-9", with '-'; empty: none.
 std::string pod_uid_of(std::string_view directory);
-// The id in "cri-containerd-<id>.scope", "docker-<id>.scope", "crio-<id>.scope" or "<id>".
+// The id in "cri-containerd-<id>.scope", "docker-<id>.scope", "crio-<id>.scope", "crio-<id>" or
+// "<id>".
 std::string_view container_id_of(std::string_view directory);
+
+// The id of the container that a process runs in, as /proc/<pid>/cgroup says (v1 or v2; the paths
+// may be relative to the reader's own control group: "/../../<...>"); of several the outermost.
+// Empty: none.
+std::string container_of_process(std::string_view cgroup);
 
 }  // namespace godwit

@@ -50,6 +50,7 @@ void add_container(Batch& out, const Labels& pod, const ContainerFacts& facts,
   const Labels labels = with(pod, {{"container", facts.name}});
   Resources limits = facts.limits;
   if (cgroup != nullptr) {
+    out.add_info("kube_pod_container_info", with(labels, {{"container_id", cgroup->id}}));
     add_usage(out, labels, cgroup->usage);
     // The same limits, where nobody tells what was asked for.
     if (!limits.cpu) limits.cpu = cgroup->usage.limits.cpu;

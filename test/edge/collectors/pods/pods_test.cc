@@ -169,7 +169,47 @@ TEST_CASE("pods: names of control groups") {
   CHECK(container_id_of("docker-" + id + ".scope") == id);
   CHECK(container_id_of(id) == id);
   CHECK(container_id_of("crio-conmon-" + id + ".scope").empty());
+  CHECK(container_id_of("crio-" + id) == id);
   CHECK(container_id_of("cgroup.procs").empty());
+}
+
+TEST_CASE("pods: the container of a process, by its control groups") {
+  const std::string id(64, 'c');
+  const std::string other(64, 'd');
+  const std::string uid = "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0";
+  const std::string slice = "kubepods-burstable-pod0f1e2d3c_4b5a_6978_8796_a5b4c3d2e1f0.slice";
+  const std::string in_slice = "/kubepods.slice/kubepods-burstable.slice/" + slice;
+  for (const auto& path :
+       {// v2, systemd and cgroupfs drivers: containerd, docker, CRI-O.
+        "0::" + in_slice + "/cri-containerd-" + id + ".scope",
+        "0::" + in_slice + "/docker-" + id + ".scope", "0::" + in_slice + "/crio-" + id + ".scope",
+        "0::/kubepods/burstable/pod" + uid + "/" + id,
+        "0::/kubepods/burstable/pod" + uid + "/crio-" + id,
+        // What runs in it has made groups of its own, or is docker in a pod.
+        "0::" + in_slice + "/crio-" + id + ".scope/container",
+        "0::" + in_slice + "/cri-containerd-" + id + ".scope/system.slice/docker-" + other +
+            ".scope",
+        // As a reader in another control group namespace sees it: another pod; its own.
+        "0::/../../" + slice + "/cri-containerd-" + id + ".scope",
+        "0::/../cri-containerd-" + id + ".scope",
+        // containerd without its systemd driver, below a kubelet with it.
+        "0::/system.slice/containerd.service/" + slice + ":cri-containerd:" + id,
+        // edged with a cgroupRoot.
+        "0::/edge/kubepods/besteffort/pod" + uid + "/" + id,
+        // v1, and both at once.
+        "12:pids:" + in_slice + "/docker-" + id + ".scope\n11:cpu,cpuacct:" + in_slice +
+            "/docker-" + id + ".scope\n1:name=systemd:" + in_slice + "/docker-" + id + ".scope",
+        "11:devices:/kubepods/besteffort/pod" + uid + "/" + id + "\n0::/",
+        "3:rdma:/\n2:cpuset:/kubepods/pod" + uid + "/" + id +
+            "\n0::/system.slice/containerd.service"}) {
+    INFO(path);
+    CHECK(container_of_process(path + "\n") == id);
+  }
+  for (const auto* path : {"", "\n", "0::/\n", "0::/init.scope\n", "0::/user.slice/a.scope\n",
+                           "0::/kubepods.slice\n", "12:pids\n", "::::\n", "0::/../../..\n"}) {
+    INFO(path);
+    CHECK(container_of_process(path).empty());
+  }
 }
 
 TEST_CASE("pods: JSON that is broken or hostile ends in failed()") {
