@@ -198,7 +198,8 @@ TEST_CASE("DCGM's sentinels for no value are no readings") {
     sentinels.push_back(concat("922337203685477579", 2 + i));
     sentinels.push_back(concat("14073748835532", 8 + i, ".0"));
   }
-  const auto whole = split(of_nvidia_smi("rtx-2080-super.csv"), ',');
+  const std::string csv_of_one = of_nvidia_smi("rtx-2080-super.csv");
+  const auto whole = split(csv_of_one, ',');
   const Naming dcgm = *parse_naming({"dcgm"});
   const auto series_of = [&](std::string_view cell, std::size_t keep) {
     std::string csv;
