@@ -11,6 +11,7 @@ HERE = pathlib.Path(__file__).parent
 N = 'cluster=~"$cluster",instance=~"$node"'  # a node's readings
 R = 'cluster=~"$cluster",node=~"$node"'  # what relays say of it
 C = 'cluster=~"$cluster"'
+ALERTS = f'ALERTS{{{R},alertname=~"Godwit.*",alertstate="firing"}}'
 HOT = steps(GREEN, (75, ORANGE), (90, RED))
 BUSY = steps(GREEN, (0.8, ORANGE), (0.95, RED))
 NONE_IS_BEST = steps(GREEN, (1, RED))
@@ -130,7 +131,7 @@ def fleet():
 
 def jetson():
     board = Board("godwit-jetson", "Godwit Jetson", "One Jetson: GPU, memory, clocks, power, temperatures, engines and processes.",
-                  [variable("node", "Node", f"label_values(godwit_board_info{{{C}}}, instance)")])
+                  [variable("node", "Node", f"label_values(godwit_board_info{{{C}}}, instance)")], ALERTS)
     board.row("Board")
     board.add(4, 4,
               stat("Model", "The board, as its device tree and EEPROM say.", (f"godwit_board_info{{{N}}}", "{{model}}"), text=True),
@@ -141,7 +142,7 @@ def jetson():
               stat("Health", "State of the GPU as the agent judges it.", worst(',hw_type="gpu"', "cluster, instance"),
                    mappings=HEALTH),
               stat("Throttled", "The GPU's clocks are held down by heat or power. Empty where the board does not tell.",
-                   f'max(godwit_problem{{{N},type="GPUClockThrottling"}}) or vector(0)', mappings=YES_NO),
+                   f'max(godwit_problem{{{N},type="GPUClockThrottling"}})', mappings=YES_NO),
               stat("Power", "The whole board at this moment.", f"max(hw_host_power_watts{{{N}}})", "watt", decimals=1),
               stat("Up since", "Time since the node was started.",
                    f"max(node_time_seconds{{{N}}} - node_boot_time_seconds{{{N}}})", "s", decimals=0))
@@ -190,7 +191,7 @@ def jetson():
 def ascend():
     board = Board("godwit-ascend", "Godwit Ascend", "One node with Ascend NPUs: health, AI cores, memory, power, heat, processes.",
                   [variable("node", "Node", f"label_values(hw_npu_info{{{C}}}, instance)"),
-                   variable("npu", "NPU", f'label_values(hw_npu_info{{{N}}}, hw_id)', True, True)])
+                   variable("npu", "NPU", f'label_values(hw_npu_info{{{N}}}, hw_id)', True, True)], ALERTS)
     A = f'{N},hw_type="npu",hw_id=~"$npu"'
     name = "{{hw_id}}"
     cores = f'max by (cluster, instance, hw_id) (hw_npu_utilization_ratio{{{A},hw_npu_task=~"aicore|npu"}})'
@@ -247,7 +248,7 @@ def ascend():
 
 def agent():
     board = Board("godwit-agent", "Godwit agent and link", "One node's agent: link, buffer, clock, collectors and what it costs; and the "
-                  "relays.", [variable("node", "Node", f"label_values(godwit_node_online{{{C}}}, node)")])
+                  "relays.", [variable("node", "Node", f"label_values(godwit_node_online{{{C}}}, node)")], ALERTS)
     clock = mapped((1, "yes", GREEN), (0, "no", "transparent"))
     board.row("Now")
     board.add(3, 4,
@@ -255,7 +256,7 @@ def agent():
               stat("Last frame", "Time since a relay got a frame of this node.",
                    f"time() - max(godwit_node_last_frame_timestamp_seconds{{{R}}})", "s",
                    steps(GREEN, (300, ORANGE), (3600, RED)), decimals=0),
-              stat("Oldest waiting", "Age of the oldest reading that waits for delivery; nothing waits when empty.",
+              stat("Oldest waiting", "Age of the oldest reading that waits for delivery; 0 when nothing does.",
                    f"max(godwit_buffer_oldest_age_seconds{{{N}}}) or vector(0)", "s", steps(GREEN, (600, BLUE), (86400, ORANGE)),
                    decimals=0),
               stat("Buffer", "Share of buffer.max_bytes in use.",

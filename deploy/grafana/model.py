@@ -119,9 +119,10 @@ def variable(name, label, query, several=False, everything=False):
 
 
 class Board:
-    def __init__(self, uid, title, about, variables):
+    def __init__(self, uid, title, about, variables, alerts=""):
+        """`alerts`: a query of firing alerts, drawn into all graphs."""
         self.panels, self.x, self.y, self.height, self.id = [], 0, 0, 0, 0
-        self.head = (uid, title, about, variables)
+        self.head = (uid, title, about, variables, alerts)
 
     def _place(self, made, width, height):
         if self.x + width > 24:
@@ -143,18 +144,22 @@ class Board:
             self._place(made, width, height)
 
     def json(self):
-        uid, title, about, variables = self.head
+        uid, title, about, variables, alerts = self.head
         source = {"name": "datasource", "label": "Data source", "type": "datasource", "query": "prometheus", "refresh": 1,
                   "regex": "", "hide": 0, "multi": False, "includeAll": False, "skipUrlSync": False, "options": [],
                   "current": {}}
         cluster = variable("cluster", "Cluster", "label_values(godwit_agent_info, cluster)", several=True, everything=True)
+        marks = [{"builtIn": 1, "datasource": {"type": "grafana", "uid": "-- Grafana --"}, "enable": True, "hide": True,
+                  "iconColor": "rgba(0, 211, 255, 1)", "name": "Annotations & Alerts", "type": "dashboard"}]
+        if alerts:
+            marks.append({"datasource": SOURCE, "enable": True, "hide": False, "iconColor": RED, "name": "Alerts", "expr": alerts,
+                          "step": "60s", "titleFormat": "{{alertname}}", "textFormat": "{{severity}} {{reason}}",
+                          "tagKeys": "", "useValueForTime": "false"})
         return {
             "uid": uid, "title": title, "description": about, "tags": ["godwit"], "schemaVersion": 38, "version": 1,
             "editable": True, "graphTooltip": 1, "timezone": "", "refresh": "30s", "time": {"from": "now-1h", "to": "now"},
             "timepicker": {}, "weekStart": "", "fiscalYearStartMonth": 0, "liveNow": False,
             "links": [{"type": "dashboards", "title": "Godwit", "tags": ["godwit"], "asDropdown": False, "icon": "external link",
                        "includeVars": True, "keepTime": True, "targetBlank": False, "tooltip": "", "url": ""}],
-            "annotations": {"list": [{"builtIn": 1, "datasource": {"type": "grafana", "uid": "-- Grafana --"}, "enable": True,
-                                      "hide": True, "iconColor": "rgba(0, 211, 255, 1)", "name": "Annotations & Alerts",
-                                      "type": "dashboard"}]},
+            "annotations": {"list": marks},
             "templating": {"list": [source, cluster, *variables]}, "panels": self.panels}
