@@ -70,6 +70,9 @@ class Ingest {
   using LiveObserver =
       std::function<void(std::string_view node, const Schema& schema, const Frame& frame)>;
   void on_live(LiveObserver observer) { on_live_ = std::move(observer); }
+  // The same of each frame of history.
+  using HistoryObserver = std::function<void(std::string_view node, const Frame& frame)>;
+  void on_history(HistoryObserver observer) { on_history_ = std::move(observer); }
 
   // The database has it; `whole`: it refused nothing of it.
   void stored(const Arrival& arrival, bool whole);
@@ -92,6 +95,7 @@ class Ingest {
   Dedup dedup_;
   bool in_order_ = false;
   LiveObserver on_live_;
+  HistoryObserver on_history_;
   Frame frame_;  // reused: its memory is
 };
 

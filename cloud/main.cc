@@ -4,6 +4,7 @@
 #include <atomic>
 #include <csignal>
 #include <cstdio>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,7 @@
 #include "cloud/relay.h"
 #include "cloud/relay_settings.h"
 #include "cloud/ways.h"
+#include "cloud/web.h"
 #include "transport/exposition.h"
 #include "transport/http_server.h"
 #include "transport/log.h"
@@ -148,6 +150,35 @@ Api make_api(const RelaySettings& settings, const LatestView& view,
   return {view, std::move(options), system_clock()};
 }
 
+HttpServerOptions web_options(const RelaySettings& settings) {
+  HttpServerOptions options;
+  options.listen = settings.web_listen;
+  options.workers = web_workers;  // the database is asked
+  options.read_only = true;
+  options.headers = web_headers();
+  return options;
+}
+
+// All of them outlive the relay's last step. `web`: nullptr: nobody looks.
+void observe(Relay& relay, NodeKeeper* nodes, LatestView& view, Web* web) {
+  relay.observe(
+      [nodes, web, &view](auto node, const Schema& schema, const Frame& frame) {
+        if (nodes != nullptr) nodes->on_live(node, schema, frame);
+        if (web == nullptr) return;
+        view.on_live(node, schema, frame, system_clock()().wall_ms);
+        web->on_live(node, schema, frame);
+      },
+      [web](auto node, const Frame& frame) {
+        if (web != nullptr) web->on_history(node, frame);
+      },
+      [nodes, web, &view](auto node, const NodePresence* presence, bool retained) {
+        const bool online = presence != nullptr && presence->online;
+        if (nodes != nullptr) nodes->on_presence(node, online);
+        view.on_presence(node, online);
+        if (web != nullptr) web->on_presence(node, presence, retained);
+      });
+}
+
 std::vector<HttpPost> make_posts(const RelaySettings& settings) {
   std::vector<HttpPost> posts;
   for (std::size_t i = 0; i < settings.connections; ++i) {
@@ -177,16 +208,11 @@ int run(RelaySettings settings) {
   const auto nodes = keep_nodes(settings, leave_nodes);
   LatestView view;
   const Api api = make_api(settings, view, cancel);
-  relay.observe(
-      [&, has_web = !settings.web_listen.empty()](auto node, const auto& schema,
-                                                  const auto& frame) {
-        if (nodes != nullptr) nodes->on_live(node, schema, frame);
-        if (has_web) view.on_live(node, schema, frame, system_clock()().wall_ms);
-      },
-      [&](auto node, bool online) {
-        if (nodes != nullptr) nodes->on_presence(node, online);
-        view.on_presence(node, online);
-      });
+  std::optional<Web> web;
+  if (!settings.web_listen.empty()) {
+    web.emplace(WebOptions{settings.name, !settings.query.url.empty()}, view, api, system_clock());
+  }
+  observe(relay, nodes.get(), view, web ? &*web : nullptr);
 
   HttpServerOptions http;
   http.listen = settings.http_listen;
@@ -197,12 +223,9 @@ int run(RelaySettings settings) {
         return is_envelope ? hearing.eventbus->post(request)
                            : serve(relay, hearing.eventbus.get(), nodes.get(), request);
       });
-  HttpServerOptions web;
-  web.listen = settings.web_listen;
-  web.workers = web_workers;  // the database is asked
-  web.read_only = true;
-  const auto web_server = start_server(
-      web, "web.listen", [&api](const HttpRequest& request) { return api.serve(request); });
+  const auto web_server =
+      start_server(web_options(settings), "web.listen",
+                   [&web](const HttpRequest& request) { return web->serve(request); });
   if (Status started = relay.start(); !started) return fail(started.error());
   const auto rules = keep_rules(settings);
   log::info(

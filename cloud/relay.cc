@@ -170,12 +170,12 @@ void Relay::on_status(std::string_view node, const Message& message) {
   if (message.payload.empty()) {
     fleet_.forget(node);
     up_.forget(node);
-    return tell_presence(node);
+    return tell_presence(node, message.retained);
   }
   const auto status = decode_status(message.payload);
   if (!status) return ignore("bad_status", message.topic, status.error().message);
   fleet_.on_status(node, *status);
-  tell_presence(node);
+  tell_presence(node, message.retained);
   if (status->online && !message.retained) {
     next_state_ms_ = std::min(next_state_ms_, state_sent_ms_ + prompt_state_interval_ms);
   }

@@ -40,11 +40,15 @@ class Relay {
   Relay& operator=(const Relay&) = delete;
   ~Relay() { link_.stop(0); }
 
-  // Before start(); called on the owner thread. on_live: Ingest::on_live. on_presence: a node's
-  // agent was born or died.
-  using PresenceObserver = std::function<void(std::string_view node, bool online)>;
-  void observe(Ingest::LiveObserver on_live, PresenceObserver on_presence) {
+  // Before start(); called on the owner thread. on_live, on_history: Ingest's. on_presence: a
+  // node's agent was born or died; nullptr: the node is no more, or there is no room for it.
+  // `retained`: it was so before this relay came.
+  using PresenceObserver =
+      std::function<void(std::string_view node, const NodePresence* presence, bool retained)>;
+  void observe(Ingest::LiveObserver on_live, Ingest::HistoryObserver on_history,
+               PresenceObserver on_presence) {
     ingest_.on_live(std::move(on_live));
+    ingest_.on_history(std::move(on_history));
     on_presence_ = std::move(on_presence);
   }
 
@@ -83,7 +87,7 @@ class Relay {
   // Counts, and logs at most one line in ten seconds.
   void ignore(const char* reason, std::string_view topic, const std::string& detail);
   void publish_state();
-  void tell_presence(std::string_view node);
+  void tell_presence(std::string_view node, bool retained);
   void write_up();
   void refresh_report();
   [[nodiscard]] std::int64_t trusted_wall_ms() const;

@@ -69,10 +69,10 @@ void Relay::write_up() {
   }
 }
 
-void Relay::tell_presence(std::string_view node) {
+void Relay::tell_presence(std::string_view node, bool retained) {
   if (!on_presence_) return;
   const auto known = fleet_.nodes().find(node);
-  on_presence_(node, known != fleet_.nodes().end() && known->second.online);
+  on_presence_(node, known != fleet_.nodes().end() ? &known->second : nullptr, retained);
 }
 
 }  // namespace godwit

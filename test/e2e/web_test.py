@@ -1,0 +1,124 @@
+"""The fleet page's own interface (cloud/WEB.md): a real broker, a database, relays and agents."""
+import http.client
+import json
+import signal
+import threading
+import unittest
+import urllib.error
+import urllib.request
+
+from pipeline import Pipeline, eventually, free_port, http_get
+
+
+class Stream:
+    """Reads server-sent events until it is closed or the relay ends."""
+
+    def __init__(self, port, path="/web/v1/stream", headers=None):
+        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        self.connection.request("GET", path, headers=headers or {})
+        self.reply = self.connection.getresponse()
+        self.events, self.comments, self.ended = [], 0, False
+        self.thread = threading.Thread(target=self.read, daemon=True)
+        self.thread.start()
+
+    def read(self):
+        event = None
+        try:
+            for line in self.reply:
+                line = line.decode().rstrip("\n")
+                if line.startswith("event: "):
+                    event = line[7:]
+                elif line.startswith("data: "):
+                    self.events.append((event, json.loads(line[6:])))
+                elif line.startswith(":"):
+                    self.comments += 1
+        except (OSError, ValueError, http.client.HTTPException):
+            pass
+        self.ended = True
+
+    def of(self, kind):
+        return [data for event, data in list(self.events) if event == kind]
+
+    def close(self):
+        self.connection.close()
+
+
+class WebTest(unittest.TestCase):
+    def relay(self, p, name="relay", extra=""):
+        port = free_port()
+        relay = p.relay(name=name, extra=f"web:\n  listen: 127.0.0.1:{port}\n{extra}")
+        relay.web_port, relay.web = port, f"http://127.0.0.1:{port}"
+        return relay
+
+    def get(self, relay, path):
+        return json.loads(http_get(relay.web + path))
+
+    def nodes(self, relay):
+        return {node["name"]: node for node in self.get(relay, "/web/v1/fleet")["nodes"]}
+
+    def refusal(self, relay, path, method="GET", headers=None):
+        request = urllib.request.Request(relay.web + path, method=method, headers=headers or {})
+        try:
+            with urllib.request.urlopen(request, timeout=20) as reply:
+                return reply.status, reply.headers
+        except urllib.error.HTTPError as error:
+            return error.code, error.headers
+
+    def test_fleet_node_and_stream(self):
+        with Pipeline() as p:
+            relay, other = self.relay(p), self.relay(p, "other")
+            agent = p.agent("edge-1", interval="1s")
+
+            def known(at):
+                node = self.nodes(at).get("edge-1")
+                return node if node and node["online"] and node["ram"] is not None else None
+            node = eventually(lambda: known(relay), what="the node with its memory")
+            self.assertEqual((node["kind"], node["backlog"]["catching_up"]), ("host", False))
+            self.assertGreater(node["ram"], 0)
+            # Frames go to one relay or the other; presence comes from what both see.
+            eventually(lambda: known(other), what="the same node at the other relay")
+            self.assertEqual(node["since_ms"], self.nodes(other)["edge-1"]["since_ms"])
+
+            detail = self.get(relay, "/web/v1/nodes/edge-1")
+            groups = {group["title"]: group["readings"] for group in detail["groups"]}
+            self.assertIn("Memory", groups)
+            reading = next(r for r in groups["Memory"] if r["metric"] == "node_memory_MemAvailable_bytes")
+            self.assertEqual((reading["id"], reading["unit"], reading["chart"]),
+                             ("node_memory_MemAvailable_bytes", "bytes", True))
+            self.assertIn("ok", {c["state"] for c in detail["collectors"]})
+            eventually(lambda: self.get(relay, "/web/v1/nodes/edge-1")["versions"].get("agent"), what="the agent's version")
+            self.assertEqual(self.refusal(relay, "/web/v1/nodes/nobody")[0], 404)
+            self.assertEqual(self.refusal(relay, "/web/v1/nodes/..%2f..%2fetc%2fpasswd")[0], 404)
+            self.assertEqual(self.refusal(relay, "/web/v1/events?limit=0")[0], 400)
+            self.assertEqual(self.refusal(relay, "/web/v1/fleet", "POST")[0], 405)
+            status, headers = self.refusal(relay, "/")
+            self.assertEqual(status, 200)
+            self.assertIn("default-src 'none'", headers["Content-Security-Policy"])
+            self.assertEqual(headers["X-Content-Type-Options"], "nosniff")
+
+            stream = Stream(relay.web_port, "/web/v1/stream?node=edge-1")
+            self.assertEqual(stream.reply.headers["Content-Type"], "text/event-stream")
+            eventually(lambda: stream.of("hello") and stream.of("fleet"), what="greeting and fleet")
+            self.assertEqual(stream.events[0][0], "hello")
+
+            agent.stop(signal.SIGKILL)
+            eventually(lambda: [e for e in stream.of("log") if e["kind"] == "offline"], what="the node is gone")
+            for each in (relay, other):
+                eventually(lambda at=each: not self.nodes(at)["edge-1"]["online"], what="offline at both")
+            agent.start()
+            eventually(lambda: [e for e in stream.of("log") if e["kind"] == "online"], what="the node is back")
+            kinds = [e["kind"] for e in self.get(relay, "/web/v1/events")["events"]]
+            self.assertEqual(kinds[:2], ["online", "offline"])
+
+            # A relay that ends closes its streams; a page comes back to the next one.
+            relay.stop()
+            eventually(lambda: stream.ended, what="the stream has ended")
+            relay.start()
+            again = eventually(lambda: Stream(relay.web_port), what="the relay is back")
+            eventually(lambda: again.of("hello"), what="greeting of the new relay")
+            eventually(lambda: known(relay), what="the node at the new relay")
+            again.close()
+
+
+if __name__ == "__main__":
+    unittest.main()
