@@ -1,6 +1,7 @@
 // What the page knows, kept current by the stream: the fleet, the events, and how it stands with the relay.
 import { getJson, Unauthorized } from "./api.ts";
 import { Connection } from "./connection.ts";
+import { keptEvents, mergeEvents } from "./event_log.ts";
 import { FleetState } from "./fleet_state.ts";
 import { Signal } from "./signal.ts";
 import type { StreamEvent } from "./sse.ts";
@@ -11,8 +12,6 @@ export type Standing =
   | { state: "live" }
   | { state: "lost"; sinceMs: number; reason: string; nextTryMs: number; trying: boolean }
   | { state: "unauthorized" };
-
-const keptEvents = 500;
 
 class Session {
   readonly fleet = new FleetState();
@@ -102,12 +101,9 @@ class Session {
       case "node":
         this.onNode?.(JSON.parse(event.data) as NodeUpdate);
         break;
-      case "log": {
-        const known = this.events.value ?? [];
-        const entry = JSON.parse(event.data) as FleetEvent;
-        if (!known.some((e) => e.id === entry.id)) this.events.set([entry, ...known].slice(0, keptEvents));
+      case "log":
+        this.events.set(mergeEvents([JSON.parse(event.data) as FleetEvent], this.events.value ?? []));
         break;
-      }
     }
   }
 
@@ -124,7 +120,7 @@ class Session {
       this.fleet.reset(fleet.nodes);
       for (const update of this.early) this.fleet.apply(update);
       this.early = undefined;
-      this.events.set(events.events);
+      this.events.set(mergeEvents(this.events.value ?? [], events.events));
       if (this.standing.value.state === "lost") this.backUntil.set(Date.now() + 6000);
       this.standing.set({ state: "live" });
       this.fleetVersion.set(this.fleetVersion.value + 1);
