@@ -65,20 +65,25 @@ class SmallFleet(Pipeline):
         service.start()
         eventually((root / "run/jtop.sock").exists, what="the jtop service's socket")
         self.agent("jetson-1", interval="500ms", extra=f"root: {root}\n", collectors="  jtop: {socket: /run/jtop.sock}\n")
-        npu = self.npu_smi("910B/05-info-910B3-8cards-busy-23.0.rc3.3.txt", "310B/01-info-310B4-alarm-23.0.0-a.txt")
+        npu = self.tool("npu-smi", "npu-smi", "case $* in\n*health*) exec cat 910A/15-t-health-alarm-3codes.txt ;;\nesac\n"
+                        "set -- 910B/05-info-910B3-8cards-busy-23.0.rc3.3.txt 310B/01-info-310B4-alarm-23.0.0-a.txt\n"
+                        "shift $(( $(date +%s) % 2 ))\nexec cat $1\n")
         self.agent("ascend-1", interval="500ms", collectors=f"  npu_smi: {{command: {npu}, interval: 1s}}\n")
-        self.agent("gpu-1", interval="500ms", collectors=f"  nvidia_smi: {{command: {self.nvidia_smi()}, interval: 1s}}\n")
+        gpu = self.tool("nvidia-smi", "nvidia-smi", "case $1 in\n--help*) exec cat help-query-gpu-590.txt ;;\n"
+                        "--query-compute*) exec cat compute-apps.csv ;;\nesac\nexec cat two-gpus-one-hot.csv\n")
+        self.agent("gpu-1", interval="500ms", collectors=f"  nvidia_smi: {{command: {gpu}, interval: 1s}}\n")
         self.agent("slow-1", extra="link: {max_rate: 300}\n")
-        ThinningTest().fill(self.folder)
+        filler = ThinningTest()
+        filler.TICKS = 3000  # more than the buffer holds
+        filler.fill(self.folder)
         self.agent("full-1", buffer=f"buffer:\n  path: {self.folder / 'n1.db'}\n  max_bytes: 256KiB\n")
         gone = self.agent("gone-1")
         self.wait_delivered(gone)
         gone.stop()
 
-    def nvidia_smi(self):
-        path = self.folder / "nvidia-smi"
-        path.write_text(f"#!/bin/sh\ncd '{SOURCE / 'test/fixtures/nvidia-smi'}'\ncase $1 in\n"
-                        "--help*) exec cat help-query-gpu-590.txt ;;\n"
-                        "--query-compute*) exec cat compute-apps.csv ;;\nesac\nexec cat two-gpus-one-hot.csv\n")
+    def tool(self, name, fixtures, script):
+        """A program that answers from the captures of that folder."""
+        path = self.folder / name
+        path.write_text(f"#!/bin/sh\ncd '{SOURCE / 'test/fixtures' / fixtures}'\n{script}")
         path.chmod(0o755)
         return path
