@@ -1,5 +1,5 @@
 // Which readings of a node share a chart: those of one device or group that have one unit.
-import type { Reading } from "./types.ts";
+import type { Device, Reading } from "./types.ts";
 
 export interface ChartSpec {
   title: string;
@@ -30,6 +30,24 @@ export function planCharts(readings: Reading[], alone?: string): ChartSpec[] {
   for (const spec of specs) if (spec.title === "Others" && spec.series.length === 1) spec.title = spec.series[0].label;
   if (alone !== undefined && specs.length === 1) specs[0].title = alone;
   return specs;
+}
+
+/** "0-1" of "npu/0-1". */
+export const deviceNumber = (device: Device) => device.id.replace(/^.*\//, "");
+
+/** The same reading of several devices in one chart: which of them stands out. */
+export function compareDevices(devices: Device[]): ChartSpec[] {
+  const byReading = new Map<string, ChartSpec>();
+  for (const device of devices) {
+    for (const { chart, metric, label, unit, id } of device.readings) {
+      if (!chart) continue;
+      const key = `${metric} ${label}`;
+      const spec = byReading.get(key) ?? { title: label, unit, series: [] };
+      spec.series.push({ id, label: `#${deviceNumber(device)}` });
+      byReading.set(key, spec);
+    }
+  }
+  return [...byReading.values()].filter((s) => s.series.length > 1).sort((a, b) => place(a.unit) - place(b.unit));
 }
 
 /** Readings that are told as figures: everything without a chart. */

@@ -1,7 +1,7 @@
 // One node: how it is, its charts, and everything else that the relay knows of it.
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { Chart } from "./chart.tsx";
-import { type ChartSpec, figuresOf, planCharts } from "./chart_plan.ts";
+import { type ChartSpec, compareDevices, deviceNumber, figuresOf, planCharts } from "./chart_plan.ts";
 import { day, duration, quantity } from "./format.ts";
 import { HealthBadge } from "./icons.tsx";
 import { NodeHeader } from "./node_header.tsx";
@@ -58,6 +58,22 @@ function Charts({ readings, alone, node, theme }: ChartsProps) {
   );
 }
 
+function AllDevices({ devices, node, theme }: { devices: Device[]; node: NodeState; theme: number }) {
+  const specs = useMemo(() => compareDevices(devices), [devices]);
+  const zoom = (from: number, to: number) => go(location.pathname + formatRange({ from, to }));
+  if (specs.length === 0) return null;
+  return (
+    <details class="device" open>
+      <summary><h2>All {devices.length} accelerators</h2></summary>
+      <div class="charts">
+        {specs.map((spec) => (
+          <Chart key={spec.title} spec={spec} tracks={node.tracks} bounds={node.bounds} version={node.version} theme={theme} onZoom={zoom} />
+        ))}
+      </div>
+    </details>
+  );
+}
+
 interface DeviceProps {
   device: Device;
   /** There are others, perhaps of the same name. */
@@ -70,7 +86,7 @@ interface DeviceProps {
 function DeviceSection({ device, many, open, node, theme }: DeviceProps) {
   return (
     <details class="device" open={open}>
-      <summary><h2>{device.name || device.type.toUpperCase()}{many && ` #${device.id.replace(/^.*\//, "")}`}</h2><span class="type">{device.type.toUpperCase()}</span><HealthBadge health={device.health} /></summary>
+      <summary><h2>{device.name || device.type.toUpperCase()}{many && ` #${deviceNumber(device)}`}</h2><span class="type">{device.type.toUpperCase()}</span><HealthBadge health={device.health} /></summary>
       <div class="charts"><Charts readings={device.readings} node={node} theme={theme} /></div>
       <Figures readings={figuresOf(device.readings)} />
     </details>
@@ -181,8 +197,9 @@ export function NodePage({ name }: { name: string }) {
             <ChartNotes node={node} />
           </div>
           {isFixed(range) && <p class="past" role="status">This is the past: {day(from * 1000)}, {duration(to - from)}. <a href={location.pathname}>Back to live</a></p>}
-          {node.detail.devices.map((device, i) => (
-            <DeviceSection key={`${device.type} ${device.id}`} device={device} many={node.detail!.devices.length > 1} open={i < 2} node={node} theme={theme} />
+          <AllDevices devices={node.detail.devices} node={node} theme={theme} />
+          {node.detail.devices.map((device) => (
+            <DeviceSection key={`${device.type} ${device.id}`} device={device} many={node.detail!.devices.length > 1} open={node.detail!.devices.length === 1} node={node} theme={theme} />
           ))}
           <GroupsSection groups={node.detail.groups} node={node} theme={theme} />
           <Tables detail={node.detail} />

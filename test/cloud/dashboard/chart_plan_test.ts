@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { figuresOf, lonelyPoints, planCharts, timeLabels, valueRange } from "../../../cloud/dashboard/src/chart_plan.ts";
-import type { Reading } from "../../../cloud/dashboard/src/types.ts";
+import { compareDevices, figuresOf, lonelyPoints, planCharts, timeLabels, valueRange } from "../../../cloud/dashboard/src/chart_plan.ts";
+import type { Device, Reading } from "../../../cloud/dashboard/src/types.ts";
 
 const reading = (id: string, unit: string, chart = true): Reading =>
   ({ id, metric: id, labels: {}, label: id, unit, value: 1, time_ms: 0, chart });
@@ -13,6 +13,17 @@ test("readings of one unit share a chart, the most telling unit first", () => {
     [["Utilisation", ["use"]], ["Temperature", ["t1", "t2"]], ["Speed", ["fan"]]]);
   assert.equal(planCharts([reading("a", "watts")], "Power rails")[0].title, "Power rails");
   assert.deepEqual(figuresOf([reading("a", "watts"), reading("b", "bytes", false)]).map((r) => r.id), ["b"]);
+});
+
+test("several devices are compared reading by reading", () => {
+  const device = (id: string): Device => ({ id, type: "npu", name: "910B3", health: "ok",
+    readings: [{ ...reading(`t-${id}`, "celsius"), metric: "t", label: "Temperature" },
+      { ...reading(`u-${id}`, "ratio"), metric: "u", label: "Utilisation" }, { ...reading(`m-${id}`, "bytes", false), metric: "m" }] });
+  assert.deepEqual(compareDevices([device("npu/0-0"), device("npu/1-0")]), [
+    { title: "Utilisation", unit: "ratio", series: [{ id: "u-npu/0-0", label: "#0-0" }, { id: "u-npu/1-0", label: "#1-0" }] },
+    { title: "Temperature", unit: "celsius", series: [{ id: "t-npu/0-0", label: "#0-0" }, { id: "t-npu/1-0", label: "#1-0" }] },
+  ]);
+  assert.deepEqual(compareDevices([device("npu/0-0")]), []);
 });
 
 test("axes", () => {
