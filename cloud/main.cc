@@ -210,7 +210,8 @@ int run(RelaySettings settings) {
   const Api api = make_api(settings, view, cancel);
   std::optional<Web> web;
   if (!settings.web_listen.empty()) {
-    web.emplace(WebOptions{settings.name, !settings.query.url.empty()}, view, api, system_clock());
+    web.emplace(WebOptions{settings.name, !settings.query.url.empty(), web_assets()}, view, api,
+                system_clock());
   }
   observe(relay, nodes.get(), view, web ? &*web : nullptr);
 

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "cloud/web_detail.h"
-#include "cloud/web_page.h"
 #include "cloud/web_query.h"
 #include "transport/text.h"
 #include "transport/topics.h"
@@ -96,7 +95,7 @@ HttpResponse Web::serve(const HttpRequest& request) {
   if (path == "/healthz") return {200, "text/plain; charset=utf-8", "ok\n"};
   if (path.starts_with(root)) return show(request);
   if (path.starts_with("/api/") || path == "/health") return api_.serve(request);
-  return serve_page(request);
+  return serve_page(request, options_.page);
 }
 
 HttpResponse Web::show(const HttpRequest& request) {

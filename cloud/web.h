@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
+#include <span>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -16,6 +17,7 @@
 #include "cloud/web_board.h"
 #include "cloud/web_events.h"
 #include "cloud/web_hub.h"
+#include "cloud/web_page.h"
 #include "transport/clock.h"
 #include "transport/frame.h"
 #include "transport/http_server.h"
@@ -26,6 +28,7 @@ namespace godwit {
 struct WebOptions {
   std::string relay;  // its name
   bool asks_database = false;
+  std::span<const WebAsset> page{};
 };
 
 class Web {

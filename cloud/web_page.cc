@@ -53,8 +53,6 @@ bool is_known(std::string_view if_none_match, std::string_view etag) {
 
 }  // namespace
 
-HttpResponse serve_page(const HttpRequest& request) { return serve_page(request, web_assets()); }
-
 HttpResponse serve_page(const HttpRequest& request, std::span<const WebAsset> assets) {
   const bool is_page = is_page_path(request.path);
   if (assets.empty() && is_page) {

@@ -16,12 +16,10 @@ struct WebAsset {
   std::string_view bytes, gzip;
 };
 
-// Made by the build.
+// Of the program godwit-relay: made by the build (page.cmake).
 std::span<const WebAsset> web_assets();
 
 // The file, or for any path of the page itself (deep links) index.html.
-HttpResponse serve_page(const HttpRequest& request);
-// As with these files.
 HttpResponse serve_page(const HttpRequest& request, std::span<const WebAsset> assets);
 
 }  // namespace godwit

@@ -48,7 +48,7 @@ Made make(const std::vector<Row>& rows) {
 
 class World {
  public:
-  World() : api(view, {}, clock()), web({"relay-1", false}, view, api, clock()) {}
+  World() : api(view, {}, clock()), web({"relay-1"}, view, api, clock()) {}
   static Clock clock() {
     return [] { return TimePoint{now_ms, 0}; };
   }

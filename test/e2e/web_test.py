@@ -1,6 +1,7 @@
 """The fleet page's own interface (cloud/WEB.md): a real broker, a database, relays and agents."""
 import http.client
 import json
+import re
 import signal
 import threading
 import unittest
@@ -64,9 +65,23 @@ class WebTest(unittest.TestCase):
         except urllib.error.HTTPError as error:
             return error.code, error.headers
 
+    def page(self, relay):
+        """Its files, each as the other names it; a relay that was built without it says so."""
+        html = http_get(relay.web + "/nodes/edge-1").decode()
+        assets = re.findall(r'"(/assets/[^"]+)"', html)
+        if "built without the fleet page" in html:
+            return
+        self.assertTrue(assets, html)
+        for path in assets:
+            status, headers = self.refusal(relay, path, headers={"Accept-Encoding": "gzip"})
+            self.assertEqual((status, headers["Content-Encoding"]), (200, "gzip"))
+            self.assertIn("immutable", headers["Cache-Control"])
+            known = {"Accept-Encoding": "gzip", "If-None-Match": headers["ETag"]}
+            self.assertEqual(self.refusal(relay, path, headers=known)[0], 304)
+
     def test_fleet_node_and_stream(self):
         with Pipeline() as p:
-            relay, other = self.relay(p), self.relay(p, "other")
+            relay = self.relay(p)
             agent = p.agent("edge-1", interval="1s")
 
             def known(at):
@@ -75,10 +90,6 @@ class WebTest(unittest.TestCase):
             node = eventually(lambda: known(relay), what="the node with its memory")
             self.assertEqual((node["kind"], node["backlog"]["catching_up"]), ("host", False))
             self.assertGreater(node["ram"], 0)
-            # Frames go to one relay or the other; presence comes from what both see.
-            eventually(lambda: known(other), what="the same node at the other relay")
-            self.assertEqual(node["since_ms"], self.nodes(other)["edge-1"]["since_ms"])
-
             detail = self.get(relay, "/web/v1/nodes/edge-1")
             groups = {group["title"]: group["readings"] for group in detail["groups"]}
             self.assertIn("Memory", groups)
@@ -94,6 +105,7 @@ class WebTest(unittest.TestCase):
             status, headers = self.refusal(relay, "/")
             self.assertEqual(status, 200)
             self.assertIn("default-src 'none'", headers["Content-Security-Policy"])
+            self.page(relay)
             self.assertEqual(headers["X-Content-Type-Options"], "nosniff")
 
             stream = Stream(relay.web_port, "/web/v1/stream?node=edge-1")
@@ -101,6 +113,10 @@ class WebTest(unittest.TestCase):
             eventually(lambda: stream.of("hello") and stream.of("fleet"), what="greeting and fleet")
             self.assertEqual(stream.events[0][0], "hello")
 
+            # Frames go to one relay or the other; presence comes from what both see.
+            other = self.relay(p, "other")
+            eventually(lambda: known(other), what="the same node at the other relay")
+            self.assertEqual(node["since_ms"], self.nodes(other)["edge-1"]["since_ms"])
             agent.stop(signal.SIGKILL)
             eventually(lambda: [e for e in stream.of("log") if e["kind"] == "offline"], what="the node is gone")
             for each in (relay, other):
