@@ -30,7 +30,7 @@ constexpr MetricInfo table[] = {
     {"hw_temperature_celsius", gauge, "celsius", "Temperature of a sensor, zone or chip."},
     {"hw_temperature_limit_celsius", gauge, "celsius", "Temperature limit, by hw_limit_type (high.degraded, high.critical)."},
     {"hw_power_watts", gauge, "watts", "Power of a rail, chip or card at this moment."},
-    {"hw_energy_joules_total", counter, "joules", "Energy that a GPU used since the agent's start, integrated from its power."},
+    {"hw_energy_joules_total", counter, "joules", "Energy that a GPU or a rail used since the agent's start, integrated from its power."},
     {"hw_host_power_watts", gauge, "watts", "Power of the whole board at this moment."},
     {"hw_voltage_volts", gauge, "volts", "Voltage of a rail."},
     {"hw_fan_speed_ratio", gauge, "ratio", "Fan drive, share of full speed."},

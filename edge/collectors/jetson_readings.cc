@@ -183,4 +183,15 @@ void add_jetson_readings(const JetsonReadings& readings, std::size_t max_process
   add_processes(readings, max_processes, out);
 }
 
+void add_jetson_energy(const JetsonReadings& readings, EnergyMeter& meter, std::int64_t boot_ms,
+                       Batch& out) {
+  const auto add = [&](std::string_view type, const std::string& id, MaybeNumber watts) {
+    if (!watts) return;
+    const double joules = meter.add(concat(type, " ", id), *watts, boot_ms);
+    out.add("hw_energy_joules_total", hardware(type, id), joules);
+  };
+  for (const auto& gpu : readings.gpus) add("gpu", gpu.name, gpu.power_w);
+  for (const auto& rail : readings.rails) add("power_rail", rail.name, rail.watts);
+}
+
 }  // namespace godwit

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "edge/collectors/energy_meter.h"
 #include "transport/metric.h"
 
 namespace godwit {
@@ -94,5 +95,8 @@ struct JetsonReadings {
 
 // Adds every known reading to `out`; of the processes the `max_processes` with the most memory.
 void add_jetson_readings(const JetsonReadings& readings, std::size_t max_processes, Batch& out);
+// The energy of the rails, and of a GPU that tells its power, until `boot_ms`.
+void add_jetson_energy(const JetsonReadings& readings, EnergyMeter& meter, std::int64_t boot_ms,
+                       Batch& out);
 
 }  // namespace godwit

@@ -7,7 +7,7 @@ import unittest
 import urllib.error
 import urllib.request
 
-from pipeline import Pipeline, eventually, free_port, http_get
+from pipeline import Pipeline, Prometheus, VictoriaMetrics, eventually, free_port, http_get
 
 FIXTURES = pathlib.Path(__file__).resolve().parent.parent / "fixtures"
 QUIET = "  pods: {interval: 1s, url: \"\"}\n  network_rtt: {enabled: true, interval: 1s, targets: [broker]}\n"
@@ -24,8 +24,14 @@ class ApiTest(unittest.TestCase):
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
 
-    def test_present_and_past(self):
-        with Pipeline() as p:
+    def test_prometheus(self):
+        self.check_present_and_past(Prometheus)
+
+    def test_victoria_metrics(self):
+        self.check_present_and_past(VictoriaMetrics)
+
+    def check_present_and_past(self, database):
+        with Pipeline(database) as p:
             port = free_port()
             self.api = f"http://127.0.0.1:{port}"
             p.relay(extra=f"web: {{listen: 127.0.0.1:{port}}}\n")

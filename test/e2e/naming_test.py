@@ -1,5 +1,6 @@
 """End-to-end: what was made for other exporters works with what the relay writes: KubeSphere's recording
-rules, the first rows of the dashboard Node Exporter Full, the Jetson dashboards, npu-exporter's readers."""
+rules, the first rows of the dashboard Node Exporter Full, the dashboards of Jetsons and of NVIDIA's
+dcgm-exporter (grafana.com 12239), npu-exporter's readers."""
 import http.server
 import json
 import pathlib
@@ -21,6 +22,7 @@ NODE_EXPORTER_FULL = [
     'irate(node_pressure_cpu_waiting_seconds_total{instance="$node",job="$job"}[5m])',
     'irate(node_pressure_memory_waiting_seconds_total{instance="$node",job="$job"}[5m])',
     'irate(node_pressure_io_waiting_seconds_total{instance="$node",job="$job"}[5m])',
+    'irate(node_pressure_irq_stalled_seconds_total{instance="$node",job="$job"}[5m])',
     '100 * (1 - avg(rate(node_cpu_seconds_total{mode="idle", instance="$node"}[5m])))',
     'scalar(node_load1{instance="$node",job="$job"}) * 100 / count(count(node_cpu_seconds_total{instance="$node",job="$job"}) by (cpu))',
     '(1 - (node_memory_MemAvailable_bytes{instance="$node", job="$job"} / node_memory_MemTotal_bytes{instance="$node", job="$job"})) * 100',
@@ -32,13 +34,35 @@ NODE_EXPORTER_FULL = [
     'node_memory_SwapTotal_bytes{instance="$node",job="$job"}',
     'node_time_seconds{instance="$node",job="$job"} - node_boot_time_seconds{instance="$node",job="$job"}',
     'sum(irate(node_cpu_seconds_total{instance="$node",job="$job", mode="system"}[5m])) / scalar(count(count(node_cpu_seconds_total{instance="$node",job="$job"}) by (cpu)))',
+    'sum(irate(node_cpu_seconds_total{instance="$node",job="$job", mode="user"}[5m])) / scalar(count(count(node_cpu_seconds_total{instance="$node",job="$job"}) by (cpu)))',
+    'sum(irate(node_cpu_seconds_total{instance="$node",job="$job", mode="iowait"}[5m])) / scalar(count(count(node_cpu_seconds_total{instance="$node",job="$job"}) by (cpu)))',
+    'sum(irate(node_cpu_seconds_total{instance="$node",job="$job", mode=~".*irq"}[5m])) / scalar(count(count(node_cpu_seconds_total{instance="$node",job="$job"}) by (cpu)))',
+    'sum(irate(node_cpu_seconds_total{instance="$node",job="$job",  mode!=\'idle\',mode!=\'user\',mode!=\'system\',mode!=\'iowait\',mode!=\'irq\',mode!=\'softirq\'}[5m])) / scalar(count(count(node_cpu_seconds_total{instance="$node",job="$job"}) by (cpu)))',
+    'sum(irate(node_cpu_seconds_total{instance="$node",job="$job", mode="idle"}[5m])) / scalar(count(count(node_cpu_seconds_total{instance="$node",job="$job"}) by (cpu)))',
+    '((node_memory_MemTotal_bytes{instance="$node", job="$job"} - node_memory_MemFree_bytes{instance="$node", job="$job"}) / node_memory_MemTotal_bytes{instance="$node", job="$job"}) * 100',
+    '((node_memory_SwapTotal_bytes{instance="$node",job="$job"} - node_memory_SwapFree_bytes{instance="$node",job="$job"}) / (node_memory_SwapTotal_bytes{instance="$node",job="$job"})) * 100',
+    'node_memory_Cached_bytes{instance="$node",job="$job"} + node_memory_Buffers_bytes{instance="$node",job="$job"} + node_memory_SReclaimable_bytes{instance="$node",job="$job"}',
+    'node_memory_MemFree_bytes{instance="$node",job="$job"}',
     'node_memory_MemTotal_bytes{instance="$node",job="$job"} - node_memory_MemFree_bytes{instance="$node",job="$job"} - (node_memory_Cached_bytes{instance="$node",job="$job"} + node_memory_Buffers_bytes{instance="$node",job="$job"} + node_memory_SReclaimable_bytes{instance="$node",job="$job"})',
     'rate(node_network_receive_bytes_total{instance="$node",job="$job"}[5m])*8',
     'rate(node_network_transmit_bytes_total{instance="$node",job="$job"}[5m])*8',
     '100 - ((node_filesystem_avail_bytes{instance="$node",job="$job",device!~\'rootfs\'} * 100) / node_filesystem_size_bytes{instance="$node",job="$job",device!~\'rootfs\'})',
 ]
+# The panel "Tensor Core Utilization" has its own: DCGM_FI_PROF_PIPE_TENSOR_ACTIVE, which DCGM alone can tell.
+DCGM = [
+    'DCGM_FI_DEV_GPU_TEMP{instance=~"$instance", gpu=~"$gpu"}',
+    'avg(DCGM_FI_DEV_GPU_TEMP{instance=~"$instance", gpu=~"$gpu"})',
+    'DCGM_FI_DEV_POWER_USAGE{instance=~"$instance", gpu=~"$gpu"}',
+    'sum(DCGM_FI_DEV_POWER_USAGE{instance=~"$instance", gpu=~"$gpu"})',
+    'DCGM_FI_DEV_SM_CLOCK{instance=~"$instance", gpu=~"$gpu"} * 1000000',
+    'DCGM_FI_DEV_GPU_UTIL{instance=~"$instance", gpu=~"$gpu"}',
+    'DCGM_FI_DEV_FB_USED{instance=~"$instance", gpu=~"$gpu"}',
+    # Of no panel, but asked for by rules.
+    'DCGM_FI_DEV_FB_USED{instance=~"$instance"} / (DCGM_FI_DEV_FB_USED + DCGM_FI_DEV_FB_FREE)',
+    'DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION{instance=~"$instance"} > 0',
+]
 JETSON = ["jetson_uptime", "jetson_info_board_info", "jetson_info_hardware_info", "jetson_usage_gpu",
-          "jetson_usage_cpu", "jetson_usage_fan", "jetson_usage_ram", "jetson_usage_disk", "jetson_usage_power",
+          "jetson_nvpmode_info", "jetson_usage_cpu", "jetson_usage_fan", "jetson_usage_ram", "jetson_usage_swap", "jetson_usage_disk", "jetson_usage_power",
           "jetson_temperatures"]
 JETSON_GPU = ["gpu_info_board_info", "gpu_info_hardware_info", "gpu_usage_gpu", "gpu_nvpmode_info", "gpu_uptime",
               "gpu_usage_cpu", "gpu_usage_fan", "gpu_temperatures", "gpu_usage_power", "gpu_processes_info"]
@@ -94,7 +118,7 @@ class NamingTest(unittest.TestCase):
         self.p = Pipeline(KubeSpherePrometheus)
         self.p.__enter__()
         self.addCleanup(lambda: self.p.__exit__(*((None,) * 3)))
-        self.p.relay(extra="naming: [canonical, node, jetson_gpu, jetson, npu_exporter]\n")
+        self.p.relay(extra="naming: [canonical, node, jetson_gpu, jetson, dcgm, npu_exporter]\n")
         root = self.p.folder / "host"
         shutil.copytree(SOURCE / "test/fixtures/host", root, symlinks=True)
         (root / "run").mkdir(exist_ok=True)
@@ -107,22 +131,29 @@ class NamingTest(unittest.TestCase):
                      collectors="  jtop: {socket: /run/jtop.sock}\n",
                      env={"POD_NAME": POD, "POD_NAMESPACE": "godwit"})
         npu = self.p.npu_smi("910B/05-info-910B3-8cards-busy-23.0.rc3.3.txt")
+        gpus = self.p.nvidia_smi("two-gpus-one-hot.csv")
+        self.gpus = self.p.agent("gpu-1", interval="500ms",
+                                 collectors=f"  nvidia_smi: {{command: {gpus}, interval: 1s}}\n")
         self.ascend = self.p.agent("ascend-1", interval="500ms", collectors=f"  npu_smi: {{command: {npu}, interval: 1s}}\n")
 
     def test_other_exporters_readers(self):
         self.start()
         self.check_npu()
         self.ascend.stop()
+        self.check_dcgm("gpu-1", ("0", "1"))
+        self.gpus.stop()
         self.check_kubesphere()
         for expression in NODE_EXPORTER_FULL:
             self.answered(expression.replace("$node", NODE).replace("$job", "node-exporter"))
         variables = self.answered("node_uname_info")
         self.assertEqual({v["metric"]["job"] for v in variables}, {"node-exporter"})
         self.check_jetson()
+        self.check_dcgm(NODE, ("0",))
+        self.assertEqual(self.p.database.query("DCGM_FI_PROF_PIPE_TENSOR_ACTIVE"), [])
         self.check_without_relay()
         # A moment of up may have come before all that the node has was known.
         eventually(lambda: {u["metric"]["job"] for u in self.p.database.query(f'up{{instance="{NODE}"}} == 1')} ==
-                   {"godwit", "node-exporter", "jetson-exporter"}, 60, "up of every set that the node has")
+                   {"godwit", "node-exporter", "jetson-exporter", "dcgm-exporter"}, 60, "up of every set that the node has")
         self.answered('up{instance="ascend-1",job="npu-exporter"} == 0')
 
     def check_kubesphere(self):
@@ -141,6 +172,16 @@ class NamingTest(unittest.TestCase):
                 # The dashboard makes a column of each label.
                 metric = {k for k in series["metric"] if k not in ("__name__", "instance", "job")}
                 self.assertEqual(len(metric) == 1 or name.endswith("_info"), True, series)
+
+    def check_dcgm(self, node, gpus):
+        for gpu in (*gpus, ".*"):
+            for expression in DCGM:
+                self.answered(expression.replace("$instance", node).replace("$gpu", gpu))
+        series = self.answered(f'DCGM_FI_DEV_GPU_TEMP{{instance="{node}"}}')
+        self.assertEqual({s["metric"]["gpu"] for s in series}, set(gpus))
+        for metric in (s["metric"] for s in series):
+            self.assertEqual((metric["job"], metric["Hostname"]), ("dcgm-exporter", node))
+            self.assertTrue(metric["UUID"] and metric["device"] and metric["modelName"], metric)
 
     def check_without_relay(self):
         """The agent in the place of the exporter that a ServiceMonitor scrapes: same names as the relay's."""

@@ -383,6 +383,20 @@ class Pipeline:
         path.chmod(0o755)
         return path
 
+    def nvidia_smi(self, capture):
+        """A program that answers as nvidia-smi does, with the capture for the GPUs."""
+        path = self.folder / "nvidia-smi"
+        path.write_text(f"""#!/bin/sh
+cd '{SOURCE / 'test/fixtures/nvidia-smi'}'
+case $1 in
+--help*) exec cat help-query-gpu-590.txt ;;
+--query-compute*) exec cat compute-apps.csv ;;
+esac
+exec cat '{capture}'
+""")
+        path.chmod(0o755)
+        return path
+
     def truth(self, node):
         """What the agent read and sent: {seq: {series text: value}} and {seq: time in ms}."""
         ticks, times = {}, {}

@@ -20,7 +20,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                                                {Field::event_reasons, "reasons"}};
   const auto rows = nvidia_smi::parse_gpus(text, few);
   Batch batch;
-  nvidia_smi::EnergyMeter energy;
+  EnergyMeter energy;
   nvidia_smi::add_gpus(rows.gpus, energy, 1000, batch);
   nvidia_smi::add_processes(rows.gpus, nvidia_smi::parse_processes(text), 10, batch);
   for (const auto& sample : batch.samples()) {

@@ -61,6 +61,7 @@ constexpr NameRow rows[] = {
     {joules, gpu_rail, "TOTAL_ENERGY_CONSUMPTION", "", millijoules},
     {joules, gpu_soc_rail, "TOTAL_ENERGY_CONSUMPTION", "", millijoules},
     {joules, cpu_gpu_rail, "TOTAL_ENERGY_CONSUMPTION", "", millijoules},
+    {joules, "hw_type=gpu", "TOTAL_ENERGY_CONSUMPTION", "", millijoules},
     {"godwit_power_limit_watts", "hw_type=gpu", "ENFORCED_POWER_LIMIT", ""},
     {used, discrete, "FB_USED", "", mebibytes},
     {"godwit_gpu_memory_free_bytes", "hw_type=gpu", "FB_FREE", "", mebibytes},

@@ -20,7 +20,7 @@ constexpr milliseconds spare_time{300};          // between our own deadline and
 class Jtop final : public Collector {
  public:
   Jtop(const Host& host, const CollectorSettings& settings)
-      : settings_(settings), session_(session_options(host, settings)) {
+      : host_(host), settings_(settings), session_(session_options(host, settings)) {
     if (settings.interval >= 2 * keep_alive_period) {
       keeper_ = std::thread([this] { keep_alive(); });
     }
@@ -45,7 +45,10 @@ class Jtop final : public Collector {
       out.add("godwit_jtop_sample_age_seconds", *session_.sample_age());
       if (service->interval_s) out.add("godwit_jtop_interval_seconds", *service->interval_s);
     }
-    if (status) add_jetson_readings(session_.readings(), settings_.max_processes, out);
+    if (status) {
+      add_jetson_readings(session_.readings(), settings_.max_processes, out);
+      add_jetson_energy(session_.readings(), energy_, host_.now().boot_ms, out);
+    }
     return status;
   }
 
@@ -73,11 +76,13 @@ class Jtop final : public Collector {
     }
   }
 
+  const Host host_;
   const CollectorSettings settings_;
   std::mutex mutex_;  // guards what follows
   std::condition_variable wake_;
   bool stopping_ = false;
   JtopSession session_;
+  EnergyMeter energy_;
   std::thread keeper_;
 };
 

@@ -16,7 +16,6 @@ constexpr double max_watts = 5000;
 constexpr double max_mib = 16 << 20;
 constexpr double max_mhz = 20'000;
 constexpr double max_count = 1e12;
-constexpr std::int64_t longest_gap_ms = 120'000;
 
 // A field that is a number: the series it becomes.
 struct Number {
@@ -144,18 +143,6 @@ std::string hardware_id(const Gpu& gpu) {
   std::string id = kernel_address(gpu.get(Field::bus_id));
   if (id.empty()) id = gpu.get(Field::uuid);
   return id.empty() ? gpu.get(Field::index) : id;
-}
-
-double EnergyMeter::add(const std::string& id, double watts, std::int64_t boot_ms) {
-  const auto [at, is_new] = gpus_.try_emplace(id, Reading{watts, 0, boot_ms});
-  Reading& last = at->second;
-  const std::int64_t passed = boot_ms - last.boot_ms;
-  if (!is_new && passed > 0 && passed <= longest_gap_ms) {
-    last.joules += (watts + last.watts) / 2 * static_cast<double>(passed) / 1000;
-  }
-  last.watts = watts;
-  last.boot_ms = boot_ms;
-  return last.joules;
 }
 
 void add_gpus(const std::vector<Gpu>& gpus, EnergyMeter& energy, std::int64_t boot_ms, Batch& out) {

@@ -4,10 +4,11 @@
 // another GPU falls off the bus, and is that of the Xids that the driver logs.
 #pragma once
 
-#include <map>
+#include <cstdint>
 #include <string>
 #include <vector>
 
+#include "edge/collectors/energy_meter.h"
 #include "edge/collectors/nvidia_smi/query.h"
 #include "transport/metric.h"
 
@@ -15,21 +16,6 @@ namespace godwit::nvidia_smi {
 
 // The PCI address; where there is none, the UUID or the index.
 std::string hardware_id(const Gpu& gpu);
-
-// Energy, from power: the mean of two readings times the time between them. Never falls; begins
-// with 0 at the agent's start. Nothing is added over a gap of more than two minutes.
-class EnergyMeter {
- public:
-  // Joules until now.
-  double add(const std::string& id, double watts, std::int64_t boot_ms);
-
- private:
-  struct Reading {
-    double watts = 0, joules = 0;
-    std::int64_t boot_ms = 0;
-  };
-  std::map<std::string, Reading> gpus_;
-};
 
 void add_gpus(const std::vector<Gpu>& gpus, EnergyMeter& energy, std::int64_t boot_ms, Batch& out);
 void add_processes(const std::vector<Gpu>& gpus, const std::vector<Process>& processes,

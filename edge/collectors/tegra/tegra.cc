@@ -94,7 +94,9 @@ class Tegra final : public Collector {
                           ": names no NVIDIA Tegra; in a container on a Jetson, the host's /proc "
                           "and /sys must be mounted")};
     }
-    add_jetson_readings(read(), settings_.max_processes, out);
+    const JetsonReadings readings = read();
+    add_jetson_readings(readings, settings_.max_processes, out);
+    add_jetson_energy(readings, energy_, now_ms, out);
     return {};
   }
 
@@ -150,6 +152,7 @@ class Tegra final : public Collector {
   bool is_tegra_ = false;
   TegraPlan plan_;
   CoreUse core_use_;
+  EnergyMeter energy_;
 };
 
 }  // namespace

@@ -112,3 +112,24 @@ TEST_CASE("jetson readings: only the processes with the most memory, all of them
   CHECK(lines(r) == std::vector<std::string>{
                         R"(godwit_accelerator_processes{hw_id="gpu",hw_type="gpu"} 0.000000)"});
 }
+
+TEST_CASE("jetson readings: energy of rails and of a GPU that tells its power") {
+  JetsonReadings r;
+  r.gpus.resize(2);
+  r.gpus[0].name = "Thor";
+  r.gpus[0].power_w = 5;
+  r.rails = {{"VDD_IN", 10, {}, {}, {}, {}}, {"VDD_SOC", {}, 5, {}, {}, {}}};
+  EnergyMeter meter;
+  Batch batch;
+  add_jetson_energy(r, meter, 1000, batch);
+  r.rails[0].watts = 20;
+  batch.clear();
+  add_jetson_energy(r, meter, 2000, batch);
+  REQUIRE(batch.size() == 2);
+  CHECK(format_series(batch.samples()[0].series) ==
+        R"(hw_energy_joules_total{hw_id="Thor",hw_type="gpu"})");
+  CHECK(batch.samples()[0].value == 5);
+  CHECK(format_series(batch.samples()[1].series) ==
+        R"(hw_energy_joules_total{hw_id="VDD_IN",hw_type="power_rail"})");
+  CHECK(batch.samples()[1].value == 15);
+}

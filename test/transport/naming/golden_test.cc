@@ -60,6 +60,10 @@ JetsonReadings agx_orin() {
 Batch of_jetson(const JetsonReadings& readings) {
   Batch out;
   add_jetson_readings(readings, max_processes, out);
+  EnergyMeter energy;
+  Batch before;
+  add_jetson_energy(readings, energy, 0, before);
+  add_jetson_energy(readings, energy, 10'000, out);
   return out;
 }
 
@@ -84,7 +88,7 @@ nvidia_smi::Rows nvidia_gpus(const std::string& csv) {
 // What the collectors read of two discrete GPUs, the second of which serves a pod.
 Batch of_nvidia() {
   const auto rows = nvidia_gpus(of_nvidia_smi("two-gpus-one-hot.csv"));
-  nvidia_smi::EnergyMeter energy;
+  EnergyMeter energy;
   Batch out;
   nvidia_smi::add_gpus(rows.gpus, energy, 0, out);
   out.clear();
@@ -206,7 +210,7 @@ TEST_CASE("DCGM's sentinels for no value are no readings") {
     for (std::size_t i = 0; i < whole.size(); ++i) {
       csv += concat(i == 0 ? "" : ",", i < keep ? whole[i] : cell);
     }
-    nvidia_smi::EnergyMeter energy;
+    EnergyMeter energy;
     Batch out;
     nvidia_smi::add_gpus(nvidia_gpus(csv).gpus, energy, 0, out);
     return rename_samples(out.samples(), "edge-1", dcgm);

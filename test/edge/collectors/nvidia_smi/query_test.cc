@@ -71,13 +71,3 @@ TEST_CASE("nvidia_smi: the GPU that a message calls lost is known by its address
   CHECK(lost_gpus("GPU 0000:02:00.0 is fine").empty());
   CHECK(kernel_address("00000000:81:00.0") == "0000:81:00");
 }
-
-TEST_CASE("nvidia_smi: energy never falls, and nothing is made up for a gap") {
-  EnergyMeter energy;
-  CHECK(energy.add("a", 100, 10'000) == 0);
-  CHECK(energy.add("a", 200, 20'000) == 1500);
-  CHECK(energy.add("b", 50, 20'000) == 0);
-  CHECK(energy.add("a", 200, 500'000) == 1500);
-  CHECK(energy.add("a", 200, 400'000) == 1500);
-  CHECK(energy.add("a", 0, 410'000) == 2500);
-}
