@@ -23,12 +23,19 @@ std::string selector_of(const HistoryOptions& options, Labels labels) {
   return out;
 }
 
+// What makes VictoriaMetrics answer as Prometheus does: with what came in the last 30 s
+// (version 1.79 only where the step is a minute or more), at the very moments that were asked for,
+// and with what is up to 5 minutes old. Prometheus passes it over.
+constexpr std::string_view as_prometheus = "&nocache=1&latency_offset=1s&max_lookback=5m";
+constexpr std::int64_t step_of_one_moment_ms = 60'000;
+
 Result<StoredSamples> query(const HistoryOptions& options, const Moments& moments,
                             std::string_view expression) {
-  const auto reply = options.get(concat("/api/v1/query_range?query=", percent_encode(expression),
-                                        "&start=", seconds_text(moments.first_ms),
-                                        "&end=", seconds_text(moments.last_ms),
-                                        "&step=", seconds_text(moments.step_ms)));
+  const bool is_one = moments.first_ms == moments.last_ms;
+  const auto reply = options.get(concat(
+      "/api/v1/query_range?query=", percent_encode(expression),
+      "&start=", seconds_text(moments.first_ms), "&end=", seconds_text(moments.last_ms),
+      "&step=", seconds_text(is_one ? step_of_one_moment_ms : moments.step_ms), as_prometheus));
   if (!reply) return reply.error();
   if (reply->status != 200) {
     return Error{ErrorCode::unavailable,

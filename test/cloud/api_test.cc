@@ -329,7 +329,7 @@ TEST_CASE("api: the past comes from the database") {
   CHECK(at["data"]["healthy"] == true);
   CHECK(at["timestamp"] == "1970-01-01T00:17:40.000Z");
   REQUIRE(database.asked.size() == 3);
-  CHECK(database.asked[0].find("&start=1060.000&end=1060.000&step=1.000") != std::string::npos);
+  CHECK(database.asked[0].find("&start=1060.000&end=1060.000&step=60.000") != std::string::npos);
   CHECK(database.asked[0].find("query=%7binstance%3d%22n%22%2cjob%3d%22g%22%2csite%3d%22x%22%2c") !=
         std::string::npos);
 

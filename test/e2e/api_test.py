@@ -74,7 +74,9 @@ class ApiTest(unittest.TestCase):
             self.assertEqual(pods["edge-apps/camera-7d4f"]["memory_usage"], pod["memory_usage"])
             self.assertEqual(nodes["edge-1"]["memory_capacity"], node["memory_capacity"])
             self.assertEqual(self.get(f"/api/v1/metrics/pods/edge-apps/camera-7d4f?at={at}")["data"]["phase"], "Running")
-            moments = self.get(f"/api/v1/metrics/cluster?at={at}&range=1m&step=1s")
+            # With a smaller step VictoriaMetrics 1.79 keeps the last 30 s to itself.
+            step = "1s" if database is Prometheus else "1m"
+            moments = self.get(f"/api/v1/metrics/cluster?at={at}&range=1m&step={step}")
             self.assertEqual(moments["count"], len(moments["data"]))
             self.assertEqual(moments["data"][-1]["data"]["total_nodes"], 2)
             self.assertEqual(self.status("/api/v1/metrics/cluster?range=1m&step=x")[0], 400)
