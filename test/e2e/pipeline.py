@@ -107,12 +107,12 @@ class Process:
 
 
 class TcpProxy:
-    """Passes a TCP port on. `cut()` closes all and refuses; `freeze()` keeps connections and passes
+    """Passes a TCP port on. `cut()` closes all and refuses; `hang_up()` does once something was sent; `freeze()` keeps connections and passes
     nothing, as a dead radio link does; `slow()` passes so many bytes per second, each late."""
 
     def __init__(self, target):
         self.target, self.port = target, free_port()
-        self.passing, self.frozen, self.pairs = True, False, []
+        self.passing, self.listening, self.frozen, self.pairs = True, False, False, []
         self.bytes = 0  # passed on, both ways
         self.rate, self.delay = None, 0.0
         self.lock = threading.Lock()
@@ -124,6 +124,9 @@ class TcpProxy:
             try:
                 near, _ = self.listener.accept()
                 if not self.passing:
+                    if self.listening:
+                        near.settimeout(10)
+                        near.recv(65536)
                     near.close()
                     continue
                 far = socket.create_connection(("127.0.0.1", self.target))
@@ -164,6 +167,10 @@ class TcpProxy:
                         pass
             self.pairs.clear()
 
+    def hang_up(self):
+        self.listening = True
+        self.cut()
+
     def freeze(self):
         self.frozen = True
 
@@ -171,7 +178,7 @@ class TcpProxy:
         self.rate, self.delay = rate, delay
 
     def mend(self):
-        self.frozen, self.passing, self.rate, self.delay = False, True, None, 0.0
+        self.frozen, self.passing, self.listening, self.rate, self.delay = False, True, False, None, 0.0
 
     def close(self):
         self.frozen = False
