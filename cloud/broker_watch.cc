@@ -10,10 +10,10 @@
 namespace godwit {
 namespace {
 
-std::atomic<int> signal_that_came = 0;
-static_assert(std::atomic<int>::is_always_lock_free);
+std::atomic<bool> stop_flag = false;
+static_assert(std::atomic<bool>::is_always_lock_free);
 
-void on_signal(int number) { signal_that_came = number; }
+void on_signal(int) { stop_flag = true; }
 
 }  // namespace
 
@@ -51,11 +51,10 @@ std::vector<Message> BrokerWatch::wait(std::int64_t timeout_ms) {
 void catch_stop_signals() {
   struct sigaction action {};
   action.sa_handler = on_signal;
-  for (const int number : {SIGINT, SIGTERM, SIGHUP}) sigaction(number, &action, nullptr);
+  for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT}) sigaction(number, &action, nullptr);
   signal(SIGPIPE, SIG_IGN);
 }
 
-int stop_signal() { return signal_that_came; }
-bool stop_requested() { return signal_that_came != 0; }
+bool stop_requested() { return stop_flag; }
 
 }  // namespace godwit

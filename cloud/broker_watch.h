@@ -45,11 +45,9 @@ class BrokerWatch {
   std::string reason_;
 };
 
-// From now on SIGINT, SIGTERM and SIGHUP are remembered and end nothing by themselves; writing to
-// a closed pipe is an error.
+// From now on SIGINT, SIGTERM, SIGHUP and SIGQUIT are remembered and end nothing by themselves;
+// writing to a closed pipe is an error.
 void catch_stop_signals();
 bool stop_requested();
-// The signal; 0: none came.
-int stop_signal();
 
 }  // namespace godwit

@@ -8,6 +8,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "cloud/fleet.h"
@@ -36,7 +37,9 @@ class FleetWatch {
   void on_message(const Message& message, std::int64_t now_wall_ms);
 
   // Nodes that something was heard of since the last call.
-  [[nodiscard]] std::set<std::string, std::less<>> take_changed() { return std::move(changed_); }
+  [[nodiscard]] std::set<std::string, std::less<>> take_changed() {
+    return std::exchange(changed_, {});
+  }
   [[nodiscard]] const Fleet::Nodes& nodes() const { return fleet_.nodes(); }
   [[nodiscard]] NodeSummary summary(std::string_view node) const;
   [[nodiscard]] CatchUp catch_up(std::string_view node, std::int64_t now_wall_ms) const;

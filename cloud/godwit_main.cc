@@ -15,6 +15,7 @@
 #include "cloud/nodes.h"
 #include "cloud/relay_settings.h"
 #include "cloud/tail.h"
+#include "cloud/top.h"
 #include "transport/terminal_text.h"
 #include "transport/text.h"
 #include "transport/topics.h"
@@ -117,6 +118,12 @@ int run_nodes(const Arguments& given) {
   return nodes_command(std::move(*broker), options);
 }
 
+int run_top(const Arguments& given) {
+  auto broker = broker_options(given.broker);
+  if (!broker) return complain(broker.error(), exit_config);
+  return top_command(std::move(*broker), has_color(given.color));
+}
+
 Result<std::string> read_message(const std::string& path) {
   constexpr std::size_t max_bytes = 16U << 20;
   std::ifstream in(path, std::ios::binary);
@@ -146,7 +153,7 @@ int run_decode(const std::string& path, const std::vector<std::string>& schema_p
 }
 
 struct Commands {
-  CLI::App *tail, *nodes, *decode;
+  CLI::App *tail, *nodes, *top, *decode;
 };
 
 void add_color_option(CLI::App& command, std::string& color) {
@@ -177,6 +184,10 @@ Commands declare(CLI::App& app, Arguments& given) {
   on.nodes->add_flag("--json", given.nodes.json, "One JSON array, for programs");
   add_color_option(*on.nodes, given.color);
 
+  on.top = app.add_subcommand("top", "Show the fleet on the whole terminal; ? lists the keys");
+  add_broker_options(*on.top, given.broker);
+  add_color_option(*on.top, given.color);
+
   on.decode = app.add_subcommand("decode", "Show a message (frame, schema, ack, ...) as JSON");
   on.decode->add_option("file", given.file, "The payload, as received")->required();
   on.decode->add_option("--schema", given.schemas,
@@ -195,6 +206,7 @@ int dispatch(int argc, char** argv) {
   }
   if (on.tail->parsed()) return run_tail(given);
   if (on.nodes->parsed()) return run_nodes(given);
+  if (on.top->parsed()) return run_top(given);
   return run_decode(given.file, given.schemas);
 }
 

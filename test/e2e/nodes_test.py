@@ -30,7 +30,6 @@ class NodesTest(unittest.TestCase):
 
     def test_simulated(self):
         with Pipeline() as p:
-            p.start_broker()
             fleet = Fleet(p.broker_port)
             self.addCleanup(fleet.close)
             self.assertIn("no node has ever been", godwit(p.broker_port, "nodes").stderr)
