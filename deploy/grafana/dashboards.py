@@ -4,8 +4,8 @@ transport/catalog.cc alone. A node's own readings have it as `instance`, what re
 import json
 import pathlib
 
-from model import (BLUE, GREEN, HEALTH, ON_OFF, ORANGE, RED, UNKNOWN, YELLOW, YES_NO, Board, column, graph, mapped, stat, states,
-                   steps, table, variable)
+from model import (ALERT_STATE, BLUE, GREEN, HEALTH, ON_OFF, ORANGE, RED, SEVERITY, UNKNOWN, YES_NO, Board, column, graph, mapped,
+                   stat, states, steps, table, variable)
 
 HERE = pathlib.Path(__file__).parent
 N = 'cluster=~"$cluster",instance=~"$node"'  # a node's readings
@@ -97,6 +97,14 @@ def fleet():
               states("Presence", "When a node was connected to the broker, as relays saw it.", ONLINE, "{{node}}", ON_OFF),
               states("Health", "The worst accelerator of each node; nodes without accelerators have none.",
                      worst(',hw_type=~"gpu|npu"', "cluster, instance"), "{{instance}}", HEALTH))
+    board.row("Alerts")
+    board.add(24, 7, table(
+        "Alerts", "What is pending or fires now. The runbook is deploy/prometheus/RUNBOOK.md.",
+        {"severity": "Severity", "alertstate": "State", "alertname": "Alert", "cluster": "Cluster", "node": "Node",
+         "reason": "Reason"},
+        [(f'max by (alertname, severity, alertstate, cluster, node, reason) (ALERTS{{{C},alertname=~"Godwit.*"}})', None)],
+        shown=[column("Severity", mappings=SEVERITY, width=110), column("State", mappings=ALERT_STATE, width=110)],
+        sort="Severity", descending=False))
     board.row("Accelerators")
     board.add(8, 8,
               graph("Utilisation", "Mean of each node's GPUs or NPUs.",
@@ -118,13 +126,6 @@ def fleet():
               graph("Lost ticks", "What nodes have declared lost, by reason, since their buffers began.",
                     (f"sum by (reason) (max by (cluster, node, reason) (godwit_node_lost_ticks_total{{{R}}}))", "{{reason}}"),
                     "short", 0, stack=True))
-    board.row("Alerts")
-    board.add(24, 7, table(
-        "Alerts", "What is pending or fires now. The runbook is deploy/prometheus/RUNBOOK.md.",
-        {"alertname": "Alert", "severity": "Severity", "alertstate": "State", "cluster": "Cluster", "node": "Node",
-         "reason": "Reason"},
-        [(f'max by (alertname, severity, alertstate, cluster, node, reason) (ALERTS{{{C},alertname=~"Godwit.*"}})',
-          column("Value", width=60))], sort="Severity", descending=False))
     host(board, node=False)
     return board
 
@@ -144,7 +145,7 @@ def jetson():
               stat("Throttled", "The GPU's clocks are held down by heat or power. Empty where the board does not tell.",
                    f'max(godwit_problem{{{N},type="GPUClockThrottling"}})', mappings=YES_NO),
               stat("Power", "The whole board at this moment.", f"max(hw_host_power_watts{{{N}}})", "watt", decimals=1),
-              stat("Up since", "Time since the node was started.",
+              stat("Up for", "Time since the node was started.",
                    f"max(node_time_seconds{{{N}}} - node_boot_time_seconds{{{N}}})", "s", decimals=0))
     board.row("GPU and memory")
     board.add(8, 8,
@@ -223,7 +224,7 @@ def ascend():
                      worst(',hw_type="npu",hw_id=~"$npu"', "hw_id"), name, HEALTH),
               table("Faults", "Fault codes that npu-smi gives for an NPU that is not OK. Empty is good.",
                     {"hw_id": "NPU", "code": "Code"},
-                    [(f"max by (hw_id, code) (godwit_npu_fault_info{{{A}}})", column("Present", mappings=YES_NO))]))
+                    [(f"max by (hw_id, code) (godwit_npu_fault_info{{{A}}})", None)]))
     board.row("Load")
     board.add(12, 8,
               graph("AI cores", "Share of time that the AI cores were busy.", (cores, name), "percentunit", 0, 1),

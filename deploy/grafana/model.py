@@ -20,6 +20,8 @@ def mapped(*states):
 
 ON_OFF = mapped((1, "online", GREEN), (0, "offline", RED))
 YES_NO = mapped((0, "no", GREEN), (1, "yes", RED))
+SEVERITY = mapped(("critical", "critical", RED), ("warning", "warning", ORANGE), ("info", "info", BLUE))
+ALERT_STATE = mapped(("firing", "firing", RED), ("pending", "pending", YELLOW))
 HEALTH = mapped((0, "ok", GREEN), (1, "unknown", UNKNOWN), (2, "degraded", ORANGE), (3, "failed", RED))
 
 
@@ -88,15 +90,19 @@ def column(name, unit=None, thresholds=None, mappings=None, gauge=None, links=No
 
 def table(title, about, keys, columns, shown=(), sort=None, descending=True):
     """A row for each set of the labels in `keys`, which maps them to the names of their columns. `columns`: (query, column()),
-    the query aggregated by just these labels. `shown`: column() of labels."""
-    made, renamed, shown = [], dict(keys), list(shown)
+    the query aggregated by just these labels; None for one whose value says nothing. `shown`: column() of labels."""
+    made, renamed, shown, hidden = [], dict(keys), list(shown), {"Time": True, "__name__": True}
     for i, (query, look) in enumerate(columns):
         made.append(target(i, query, table=True))
-        renamed[f"Value #{made[-1]['refId']}" if len(columns) > 1 else "Value"] = look[0]
-        shown.append(look)
+        value = f"Value #{made[-1]['refId']}" if len(columns) > 1 else "Value"
+        if look:
+            renamed[value] = look[0]
+            shown.append(look)
+        else:
+            hidden[value] = True
     changes = [{"id": "merge", "options": {}}] if len(columns) > 1 else []
     changes.append({"id": "organize", "options": {
-        "excludeByName": {"Time": True, "__name__": True}, "indexByName": {name: i for i, name in enumerate(renamed)},
+        "excludeByName": hidden, "indexByName": {name: i for i, name in enumerate(renamed)},
         "renameByName": {old: new for old, new in renamed.items() if old != new}}})
     result = panel("table", title, about, made,
                    {"custom": {"align": "auto", "filterable": True, "cellOptions": {"type": "auto"}},

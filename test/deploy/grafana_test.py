@@ -89,8 +89,7 @@ class ModelTest(unittest.TestCase):
                 for cell in itertools.product(range(at["x"], at["x"] + at["w"]), range(at["y"], at["y"] + at["h"])):
                     self.assertNotIn(cell, taken, (name, panel["title"]))
                     taken[cell] = panel["id"]
-            lines = {y for _, y in taken}
-            self.assertEqual(lines, set(range(max(lines) + 1)), name)
+            self.assertEqual(len(taken), 24 * (max(y for _, y in taken) + 1), f"{name} has holes")
 
     def test_panels(self):
         for name, board in load().items():
