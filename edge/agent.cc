@@ -64,6 +64,7 @@ Agent::Agent(AgentSettings settings, AgentParts parts)
       npd_server_(serve_npd()),
       host_(settings_.root, parts_.clock),
       accelerator_pods_(host_),
+      feature_file_(settings_.feature_file, accelerator_sources(settings_)),
       clock_(parts_.boot_id, parts_.clock, parts_.clock_synchronised),
       truth_(settings_.truth_log),
       keeper_(settings_.buffer_path, witnessed(settings_.buffer, truth_)),
@@ -206,6 +207,7 @@ void Agent::conclude(CollectorResult&& result, Batch& tick) {
   runner.conclude(result, wall_ms);
   health_.observe(runner.name(), result.status, result.batch, {result.boot_ms, wall_ms});
   accelerator_pods_.observe(runner.name(), result.status, result.batch, result.boot_ms);
+  feature_file_.observe(runner.name(), result.status, result.batch, result.boot_ms);
   show_readings(runner.name(), result.batch, wall_ms);
   tick.append(std::move(result.batch));
 }

@@ -18,6 +18,7 @@
 #include "edge/buffer_keeper.h"
 #include "edge/collector_runner.h"
 #include "edge/external_monitor.h"
+#include "edge/feature_file.h"
 #include "edge/grpc_server.h"
 #include "edge/health.h"
 #include "edge/local_http.h"
@@ -104,6 +105,7 @@ class Agent {
   std::unique_ptr<GrpcServer> npd_server_;
   Host host_;
   AcceleratorPods accelerator_pods_;
+  FeatureFile feature_file_;
   BootClock clock_;
   TruthLog truth_;
   BufferKeeper keeper_;

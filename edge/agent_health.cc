@@ -1,16 +1,12 @@
 // The agent's part in health: hands readings to the state machine, its series to the ticks, and the
 // times of its conditions to a small file beside the buffer, so that they outlive a restart.
-#include <cstdio>
 #include <utility>
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include "edge/agent.h"
+#include "edge/replace_file.h"
 #include "transport/log.h"
 #include "transport/text.h"
 #include "transport/topics.h"
-#include "transport/unique_fd.h"
 
 namespace godwit {
 namespace {
@@ -18,18 +14,6 @@ namespace {
 constexpr std::size_t max_record_bytes = 4096;
 
 std::string record_path(const std::string& buffer_path) { return buffer_path + ".health"; }
-
-// A power cut leaves the old file or the new one; an empty one, at worst, is no record.
-bool replace_file(const std::string& path, const std::string& text) {
-  const std::string made = path + ".new";
-  {
-    const UniqueFd fd(open(made.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-    if (fd.get() < 0) return false;
-    if (write(fd.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()))
-      return false;
-  }
-  return std::rename(made.c_str(), path.c_str()) == 0;
-}
 
 }  // namespace
 
@@ -78,9 +62,10 @@ void Agent::take_health(Batch& tick, std::int64_t now_ms) {
 void Agent::keep_health() {
   std::string record = health_.record();
   if (settings_.buffer_path.empty() || record == health_record_) return;
-  if (!replace_file(record_path(settings_.buffer_path), record)) {
+  const std::string path = record_path(settings_.buffer_path);
+  if (const Status stored = replace_file(path, path + ".new", record, 0600); !stored) {
     log::debug("health", "cannot store the times of the conditions; a restart forgets them",
-               {{"path", record_path(settings_.buffer_path)}});
+               {{"error", stored.error().message}});
   }
   health_record_ = std::move(record);
 }

@@ -4,6 +4,7 @@
 #include <iterator>
 #include <utility>
 
+#include "edge/accelerators.h"
 #include "edge/collector_settings.h"
 #include "edge/foreign_settings.h"
 #include "transport/mqtt_settings.h"
@@ -29,6 +30,9 @@ std::vector<Setting> node_settings() {
        .help = "Pod that the agent runs in, for the name sets of exporters that are pods.",
        .other_env = "POD_NAME"},
       {.key = "node.namespace", .help = "Namespace of that pod.", .other_env = "POD_NAMESPACE"},
+      {.key = "nfd.file",
+       .help = "File in node-feature-discovery's features.d that says what accelerators the node "
+               "has; \"\" for none."},
       {.key = "publish.latest",
        .type = Type::flag,
        .fallback = "false",
@@ -122,6 +126,14 @@ Durability durability_of(std::string_view choice) {
 
 }  // namespace
 
+std::vector<std::string> accelerator_sources(const AgentSettings& settings) {
+  std::vector<std::string> names;
+  for (const auto& choice : settings.collectors) {
+    if (is_accelerator_source(choice.spec->name)) names.emplace_back(choice.spec->name);
+  }
+  return names;
+}
+
 std::vector<Setting> agent_settings_table(const std::vector<CollectorSpec>& registry) {
   std::vector<Setting> table = node_settings();
   for (auto& setting : common_settings()) table.push_back(std::move(setting));
@@ -173,6 +185,7 @@ Result<AgentSettings> load_agent_settings(const std::string& path, const Environ
   out.link = finalise_link(*settings);
   out.health = finalise_health(*settings);
   out.npd_socket = settings->text("npd.socket");
+  out.feature_file = settings->text("nfd.file");
   out.publish_latest = settings->flag("publish.latest");
   out.http_listen = settings->text("http.listen");
   auto naming = parse_naming(settings->list("http.naming"));

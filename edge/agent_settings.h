@@ -31,7 +31,8 @@ struct AgentSettings {
   WaySettings way;
   LinkLimits link;
   HealthSettings health;
-  std::string npd_socket;  // empty: no external monitor
+  std::string npd_socket;    // empty: no external monitor
+  std::string feature_file;  // empty: none
   bool publish_latest = false;
   std::string http_listen;  // empty: no server
   Naming naming;            // of /metrics
@@ -47,6 +48,9 @@ struct AgentSettings {
   };
   std::vector<Choice> collectors;  // enabled ones, in the registry's order
 };
+
+// The collectors in it that read accelerators.
+std::vector<std::string> accelerator_sources(const AgentSettings& settings);
 
 // Every key, those of `registry` included.
 std::vector<Setting> agent_settings_table(const std::vector<CollectorSpec>& registry);

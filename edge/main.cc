@@ -180,6 +180,7 @@ Commands declare(CLI::App& app, Options& options) {
       app.add_subcommand("prepare-spool", "make the buffer's folder and give it to a user");
   on.prepare->add_option("--uid", options.spool_owner.uid, "user the agent runs as")->required();
   on.prepare->add_option("--gid", options.spool_owner.gid, "its group")->required();
+  on.prepare->add_flag("--public", options.spool_owner.is_public, "others may look into it");
   on.prepare->add_option("folder", options.spool_path, "folder of buffer.path")->required();
   on.doctor = app.add_subcommand("doctor", "try all that this node gives, and say what is wrong");
   on.doctor->add_flag("--json", options.as_json, "for programs");

@@ -16,7 +16,6 @@
 namespace godwit {
 namespace {
 
-constexpr mode_t folder_mode = 0750;
 constexpr mode_t permission_bits = 07777;
 // Of the file of buffer.path as it is by default, and of all that is kept beside it.
 constexpr std::string_view own_prefix = "buffer.db";
@@ -54,6 +53,7 @@ Status prepare_spool(const std::string& folder, const SpoolOwner& owner) {
   if (!folder.starts_with('/')) {
     return Error{ErrorCode::invalid, concat(quote_for_message(folder), " is no absolute path")};
   }
+  const mode_t folder_mode = owner.is_public ? 0755 : 0750;
   if (mkdir(folder.c_str(), folder_mode) != 0 && errno != EEXIST) {
     return failed(folder, "be made", errno);
   }

@@ -15,6 +15,7 @@ namespace godwit {
 struct SpoolOwner {
   uid_t uid = 0;
   gid_t gid = 0;
+  bool is_public = false;  // other users may look into the folder
 };
 
 // `folder` is absolute and its parent exists. Needs CAP_CHOWN and CAP_FOWNER unless all is right

@@ -109,6 +109,12 @@ class RenderTest(unittest.TestCase):
         self.assertIn({"name": "npd", "mountPath": "/run/npd"}, asked["containers"][0]["volumeMounts"])
         self.assertIn({"name": "GODWIT_NPD_SOCKET", "value": "/run/npd/npd-gpu-monitor.sock"},
                       asked["containers"][0]["env"])
+        found = agent(render_component("nfd"))
+        folder = "/etc/kubernetes/node-feature-discovery/features.d"
+        self.assertIn({"name": "nfd", "mountPath": folder}, found["containers"][0]["volumeMounts"])
+        self.assertIn({"name": "GODWIT_NFD_FILE", "value": f"{folder}/godwit"}, found["containers"][0]["env"])
+        prepare, = (c for c in found["initContainers"] if c["name"] == "prepare-nfd")
+        self.assertEqual(prepare["args"][-2:], ["--public", folder])
         self.assertEqual(agent(render_component("pod-resources"))["containers"][0]["securityContext"],
                          {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "runAsNonRoot": False,
                           "runAsUser": 0, "capabilities": {"drop": ["ALL"], "add": ["DAC_OVERRIDE"]}})

@@ -3,6 +3,7 @@ an agent on a Jetson that is a folder."""
 import concurrent.futures
 import re
 import signal
+import stat
 import subprocess
 import time
 import unittest
@@ -120,6 +121,8 @@ class PodResourcesTest(unittest.TestCase):
         node = self.node()
         kubelet = self.kubelet(node, answer(("camera", "detect", "nvidia.com/gpu", ["tegra"])))
         node.settings["GODWIT_HTTP_NAMING"] = "canonical,dcgm"
+        features = node.path / "features"
+        node.settings["GODWIT_NFD_FILE"] = str(features)
         node.start()
 
         def users():
@@ -137,6 +140,9 @@ class PodResourcesTest(unittest.TestCase):
         self.assertEqual(users(), ["camera"])
         kubelet = self.kubelet(node, answer(("radar", "main", "nvidia.com/gpu", ["tegra"])))
         eventually(lambda: users() == ["radar"], what="the other pod")
+        eventually(features.exists, what="a file for node-feature-discovery")
+        self.assertIn("godwit-gpu.count=1\ngodwit-gpu.memory=7812\ngodwit-gpu.present=true\n", features.read_text())
+        self.assertEqual(stat.S_IMODE(features.stat().st_mode), 0o644)
         log = (node.path / "log").read_text()
         self.assertEqual(log.count("kubelet.sock"), 1, log)
 

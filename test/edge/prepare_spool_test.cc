@@ -40,6 +40,18 @@ TEST_CASE("a spool is made, and a second time changes nothing") {
   }
 }
 
+TEST_CASE("a folder that others read as well") {
+  const TempDir base;
+  const std::string folder = base.file("features.d");
+  fs::create_directory(folder);
+  fs::permissions(folder, fs::perms(0700));
+  SpoolOwner open = owner();
+  open.is_public = true;
+  REQUIRE(prepare_spool(folder, open));
+  CHECK(is_given(folder));
+  CHECK((fs::status(folder).permissions() & fs::perms::mask) == fs::perms(0755));
+}
+
 TEST_CASE("Godwit's files in the spool change their owner, others do not") {
   const TempDir base;
   const std::string folder = base.file("godwit");
