@@ -11,7 +11,9 @@
 #include <unistd.h>
 
 #include "cloud/broker_watch.h"
+#include "cloud/completion.h"
 #include "cloud/decode.h"
+#include "cloud/metrics_reference.h"
 #include "cloud/nodes.h"
 #include "cloud/relay_settings.h"
 #include "cloud/tail.h"
@@ -34,6 +36,7 @@ struct Arguments {
   std::string color = "auto", listen = "0s", timeout = "10s";
   std::string file;
   std::vector<std::string> schemas;
+  std::string shell;
 };
 
 void add_broker_options(CLI::App& command, BrokerArguments& arguments) {
@@ -153,7 +156,7 @@ int run_decode(const std::string& path, const std::vector<std::string>& schema_p
 }
 
 struct Commands {
-  CLI::App *tail, *nodes, *top, *decode;
+  CLI::App *tail, *nodes, *top, *decode, *metrics, *completion;
 };
 
 void add_color_option(CLI::App& command, std::string& color) {
@@ -192,6 +195,13 @@ Commands declare(CLI::App& app, Arguments& given) {
   on.decode->add_option("file", given.file, "The payload, as received")->required();
   on.decode->add_option("--schema", given.schemas,
                         "Schema messages that a frame needs, with parents");
+
+  on.metrics = app.add_subcommand("metrics", "Print every metric of Godwit as Markdown");
+  on.completion = app.add_subcommand(
+      "completion", "Print completion of godwit, godwit-agent and godwit-relay for a shell");
+  on.completion->add_option("shell", given.shell, "bash: source <(godwit completion bash)")
+      ->required()
+      ->check(CLI::IsMember({"bash"}));
   return on;
 }
 
@@ -207,7 +217,10 @@ int dispatch(int argc, char** argv) {
   if (on.tail->parsed()) return run_tail(given);
   if (on.nodes->parsed()) return run_nodes(given);
   if (on.top->parsed()) return run_top(given);
-  return run_decode(given.file, given.schemas);
+  if (on.decode->parsed()) return run_decode(given.file, given.schemas);
+  const std::string text =
+      on.metrics->parsed() ? describe_catalog() : std::string(bash_completion());
+  return std::fputs(text.c_str(), stdout) >= 0 && std::fflush(stdout) == 0 ? 0 : exit_failure;
 }
 
 }  // namespace

@@ -207,7 +207,8 @@ int dispatch(int argc, char** argv) {
   Options options;
   CLI::App app(
       "Reads accelerators and host, stores the readings, and delivers them to "
-      "godwit-relay.");
+      "godwit-relay.",
+      "godwit-agent");
   const Commands on = declare(app, options);
   try {
     app.parse(argc, argv);
