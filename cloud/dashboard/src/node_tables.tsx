@@ -11,13 +11,14 @@ function Section({ title, note, children }: { title: string; note?: string; chil
 }
 
 interface TableProps {
+  label: string;
   headings: [string, "figure" | ""][];
   rows: { key: string; cells: ComponentChildren[] }[];
 }
 
-function Table({ headings, rows }: TableProps) {
+function Table({ label, headings, rows }: TableProps) {
   return (
-    <div class="scroll" tabIndex={0} role="group" aria-label="Table">
+    <div class="scroll" tabIndex={0} role="group" aria-label={label}>
       <table>
         <thead><tr>{headings.map(([name, kind]) => <th key={name} scope="col" class={kind}>{name}</th>)}</tr></thead>
         <tbody>
@@ -35,7 +36,7 @@ export function Processes({ rows }: { rows: ProcessRow[] }) {
   const sorted = [...rows].sort((a, b) => (b.memory_bytes ?? -1) - (a.memory_bytes ?? -1));
   return (
     <Section title="Processes on accelerators">
-      <Table headings={[["Process", ""], ["PID", "figure"], ["Device", ""], ["Memory", "figure"]]}
+      <Table label="Processes" headings={[["Process", ""], ["PID", "figure"], ["Device", ""], ["Memory", "figure"]]}
         rows={sorted.map((r) => ({ key: `${r.pid} ${r.device}`, cells: [r.name, r.pid, r.device || unknown, quantity(r.memory_bytes, "bytes")] }))} />
     </Section>
   );
@@ -45,7 +46,7 @@ export function Pods({ rows }: { rows: PodRow[] }) {
   if (rows.length === 0) return null;
   return (
     <Section title="Pods">
-      <Table headings={[["Pod", ""], ["Phase", ""], ["CPU", "figure"], ["Memory", "figure"], ["Restarts", "figure"]]}
+      <Table label="Pods" headings={[["Pod", ""], ["Phase", ""], ["CPU", "figure"], ["Memory", "figure"], ["Restarts", "figure"]]}
         rows={rows.map((r) => ({
           key: `${r.namespace}/${r.name}`,
           cells: [<><span class="muted">{r.namespace}/</span>{r.name}</>, r.phase || unknown,
@@ -72,7 +73,7 @@ export function Collectors({ rows }: { rows: CollectorRow[] }) {
   const sorted = [...rows].sort((a, b) => weight[a.state] - weight[b.state] || a.name.localeCompare(b.name));
   return (
     <Section title="Collectors">
-      <Table headings={[["Collector", ""], ["State", ""], ["Takes", "figure"]]}
+      <Table label="Collectors" headings={[["Collector", ""], ["State", ""], ["Takes", "figure"]]}
         rows={sorted.map((r) => ({
           key: r.name,
           cells: [r.name, <span class="one-line wrap"><Icon sign={collectorSign[r.state]} />{r.message || collectorText[r.state]}</span>,
