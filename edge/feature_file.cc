@@ -31,7 +31,6 @@ constexpr Fact facts[] = {
     {"hw_gpu_info", "hw_model", "godwit-gpu.product"},
     {"hw_gpu_info", "hw_driver_version", "godwit-gpu.driver"},
     {"hw_gpu_info", "cuda_version", "godwit-cuda.version"},
-    {"hw_gpu_info", "compute_capability", "godwit-cuda.arch"},
     {"hw_npu_info", "hw_name", "godwit-npu.product"},
     {"hw_npu_info", "hw_driver_version", "godwit-npu.driver"},
     {"godwit_board_info", "module", "godwit-gpu.product"},

@@ -16,7 +16,7 @@ constexpr Kind stateset = Kind::stateset;
 // clang-format off
 constexpr MetricInfo table[] = {
     // Accelerators, sensors, power (hw_id and hw_type on every series).
-    {"hw_gpu_info", info, "", "GPU identity: hw_name, hw_model, hw_driver_version, hw_bus_id, index, uuid."},
+    {"hw_gpu_info", info, "", "GPU identity: hw_name, hw_model, hw_driver_version, cuda_version, hw_bus_id, index, uuid."},
     {"hw_gpu_utilization_ratio", gauge, "ratio", "Share of time the GPU was busy."},
     {"hw_gpu_memory_usage_bytes", gauge, "bytes", "Memory in use by the GPU (shared memory on integrated GPUs)."},
     {"hw_gpu_memory_limit_bytes", gauge, "bytes", "Memory that the GPU can use."},
@@ -59,7 +59,7 @@ constexpr MetricInfo table[] = {
     {"godwit_memory_controller_utilization_ratio", gauge, "ratio", "Share of the memory controller's bandwidth in use."},
     {"godwit_memory_free_4mib_blocks", gauge, "", "Free blocks of 4 MiB: how much contiguous memory is left."},
     {"godwit_fan_info", info, "", "Fan control: profile, governor, control."},
-    {"godwit_board_info", info, "", "Board identity: model, module, soc, l4t, jetpack, cuda_arch_bin."},
+    {"godwit_board_info", info, "", "Board identity: model, module, soc, l4t, jetpack, cuda_version, cuda_arch_bin."},
     {"godwit_nvpmodel_info", info, "", "Power mode in force: id, mode."},
     {"godwit_jetson_clocks_enabled", gauge, "", "1 when jetson_clocks holds the clocks at their maximum."},
     {"godwit_gpu_memory_free_bytes", gauge, "bytes", "Memory of the GPU that is free."},

@@ -5,6 +5,7 @@
 #include <mutex>
 #include <thread>
 
+#include "edge/collectors/jetson_software.h"
 #include "edge/collectors/jtop/session.h"
 #include "transport/clock.h"
 #include "transport/json_writer.h"
@@ -55,6 +56,7 @@ class Jtop final : public Collector {
  private:
   static JtopSession::Options session_options(const Host& host, const CollectorSettings& settings) {
     JtopSession::Options options;
+    options.cuda = installed_cuda(host);
     options.path = host.path(settings.socket.empty() ? "/run/jtop.sock" : settings.socket);
     // Everybody on the node gets the period that the first client asks for: a colleague's screen
     // should not crawl, and the service should not run hot.

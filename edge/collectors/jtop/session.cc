@@ -5,6 +5,7 @@
 #include <thread>
 #include <utility>
 
+#include "edge/collectors/jetson_software.h"
 #include "edge/collectors/jtop/manager.h"
 #include "transport/text.h"
 

@@ -33,6 +33,7 @@ class JtopSession {
     Clock clock;
     bool same_machine = true;  // the service's uptime is that of `clock`
     RandomSource random;
+    std::string cuda = {};  // installed_cuda(), which the service does not tell
   };
 
   explicit JtopSession(Options options) : options_(std::move(options)) {}

@@ -81,6 +81,27 @@ Labels with(Labels labels, std::string_view name, std::string_view value) {
   return labels;
 }
 
+// Newest CUDA that a branch of the driver can run (NVIDIA's CUDA Toolkit Release Notes).
+struct DriverBranch {
+  int branch;
+  std::string_view cuda;
+};
+constexpr DriverBranch driver_branches[] = {
+    {440, "10.2"}, {450, "11.0"}, {455, "11.1"}, {460, "11.2"}, {465, "11.3"}, {470, "11.4"},
+    {495, "11.5"}, {510, "11.6"}, {515, "11.7"}, {520, "11.8"}, {525, "12.0"}, {530, "12.1"},
+    {535, "12.2"}, {545, "12.3"}, {550, "12.4"}, {555, "12.5"}, {560, "12.6"}, {565, "12.7"},
+    {570, "12.8"}, {575, "12.9"}, {580, "13.0"}, {590, "13.1"},
+};
+
+// "535.183.01" -> "12.2"; empty: not known.
+std::string cuda_of(std::string_view driver) {
+  const auto branch = parse_int<int>(driver.substr(0, driver.find('.')));
+  for (const auto& one : driver_branches) {
+    if (branch == one.branch) return std::string(one.cuda);
+  }
+  return {};
+}
+
 std::optional<double> number_of(const Gpu& gpu, const Number& row) {
   const auto value = parse_double(gpu.get(row.field));
   const double least = row.metric == "hw_temperature_celsius" ? -60 : 0;
@@ -99,6 +120,7 @@ void add_info(const Gpu& gpu, const std::string& id, Batch& out) {
   labels.push_back({"hw_model", gpu.get(Field::name)});
   labels.push_back({"hw_bus_id", gpu.get(Field::bus_id)});
   labels.push_back({"hw_driver_version", gpu.get(Field::driver_version)});
+  labels.push_back({"cuda_version", cuda_of(gpu.get(Field::driver_version))});
   labels.push_back({"hw_firmware_version", gpu.get(Field::vbios_version)});
   labels.push_back({"uuid", gpu.get(Field::uuid)});
   out.add_info("hw_gpu_info", std::move(labels));

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "edge/collectors/jetson_software.h"
 #include "edge/collectors/tegra/plan.h"
 #include "transport/unique_fd.h"
 
@@ -118,6 +119,7 @@ class Tegra final : public Collector {
     if (!is_tegra_) return;
     plan_.known.board =
         parse_tegra_board(device_tree("model"), compatible, release ? *release : std::string());
+    add_software(installed_cuda(host_), plan_.known.board);
     find_cores(host_, plan_);
     find_memory(host_, plan_);
     find_engines(host_, plan_);

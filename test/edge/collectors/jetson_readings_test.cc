@@ -4,6 +4,9 @@
 
 #include <catch2/catch.hpp>
 
+#include "edge/collectors/jetson_software.h"
+#include "test/support/support.h"
+
 using namespace godwit;
 
 namespace {
@@ -132,4 +135,29 @@ TEST_CASE("jetson readings: energy of rails and of a GPU that tells its power") 
   CHECK(format_series(batch.samples()[1].series) ==
         R"(hw_energy_joules_total{hw_id="VDD_IN",hw_type="power_rail"})");
   CHECK(batch.samples()[1].value == 15);
+}
+
+TEST_CASE("a Jetson's software: JetPack by the release, the newest CUDA that is installed") {
+  using Board = std::map<std::string, std::string>;
+  Board board = {{"l4t", "36.4.3"}};
+  add_software("12.6", board);
+  CHECK(board == Board{{"cuda_version", "12.6"}, {"jetpack", "6.2"}, {"l4t", "36.4.3"}});
+  // What the jtop service says counts; what nobody knows is not there.
+  board = {{"l4t", "35.4.1"}, {"jetpack", "5.1.2-b104"}};
+  add_software("", board);
+  CHECK(board == Board{{"jetpack", "5.1.2-b104"}, {"l4t", "35.4.1"}});
+  board = {{"l4t", "99.1.0"}};
+  add_software("", board);
+  CHECK(board == Board{{"l4t", "99.1.0"}});
+
+  const test::TempDir root;
+  const Host host(root.path().string());
+  CHECK(installed_cuda(host).empty());
+  for (const char* name :
+       {"bin", "cuda", "cuda-11", "cuda-10.2", "cuda-9.0", "cuda-x.y", "cuda-"}) {
+    std::filesystem::create_directories(root.path() / "usr/local" / name);
+  }
+  CHECK(installed_cuda(host) == "10.2");
+  std::filesystem::create_directories(root.path() / "usr/local/cuda-11.4");
+  CHECK(installed_cuda(host) == "11.4");
 }

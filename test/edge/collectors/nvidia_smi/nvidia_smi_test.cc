@@ -99,7 +99,8 @@ TEST_CASE("nvidia_smi: a small GPU becomes series in base units") {
   CHECK(bench.value("godwit_accelerator_process_memory_bytes", "0000:01:00",
                     R"(hw_type="gpu",pid="4711",process="python3")") == 1530.0 * 1048576);
   const std::string info =
-      R"(hw_gpu_info{hw_bus_id="00000000:01:00.0",hw_driver_version="590.44.01",)"
+      R"(hw_gpu_info{cuda_version="13.1",)"
+      R"(hw_bus_id="00000000:01:00.0",hw_driver_version="590.44.01",)"
       R"(hw_firmware_version="90.04.7A.40.55",hw_id="0000:01:00",)"
       R"(hw_model="NVIDIA GeForce RTX 2080 SUPER",hw_name="nvidia0",hw_type="gpu",)"
       R"(hw_vendor="NVIDIA",index="0",uuid="GPU-6f3c1a52-0b7e-4d19-9a83-2c5d7e8f9012"})";
