@@ -1,10 +1,6 @@
 #include "edge/commands.h"
 
-#include <algorithm>
-#include <array>
-#include <cmath>
 #include <filesystem>
-#include <utility>
 #include <vector>
 
 #include "edge/accelerator_pods.h"
@@ -12,50 +8,12 @@
 #include "edge/collectors/jtop/jtop.h"
 #include "edge/collectors/npu_smi/parse.h"
 #include "edge/read_all.h"
-#include "transport/catalog.h"
 #include "transport/exposition.h"
 #include "transport/json_writer.h"
 #include "transport/text.h"
 
 namespace godwit {
 namespace {
-
-// One digit behind the point: for people.
-std::string short_number(double value) { return format_number(std::round(value * 10) / 10); }
-
-std::string value_text(const Sample& sample) {
-  std::string text = format_number(sample.value);
-  const MetricInfo* const info = find_metric(sample.series.name);
-  if (info == nullptr || info->unit.empty()) return text;
-  text += concat(" ", info->unit);
-  if (info->unit != "bytes") return text;
-  constexpr std::array<std::string_view, 4> units = {"MiB", "GiB", "TiB", "PiB"};
-  double scaled = sample.value / (1 << 20);
-  if (std::abs(scaled) < 1) return text;
-  std::size_t unit = 0;
-  for (; std::abs(scaled) >= 1024 && unit + 1 < units.size(); ++unit) scaled /= 1024;
-  return text + concat(" (", short_number(scaled), " ", units[unit], ")");
-}
-
-void print_table(const std::vector<Reading>& readings, std::ostream& out) {
-  for (const auto& reading : readings) {
-    if (reading.samples.empty()) continue;
-    out << "# " << reading.name << ": " << reading.samples.size() << " readings in "
-        << (reading.seconds < 1e-4 ? "under 0.1" : short_number(reading.seconds * 1000)) << " ms\n";
-    std::size_t width = 0;
-    std::vector<std::pair<std::string, std::string>> lines;
-    for (const auto& sample : reading.samples) {
-      lines.emplace_back(format_series(sample.series), value_text(sample));
-      width = std::max(width, lines.back().first.size());
-    }
-    width = std::min<std::size_t>(width, 100);
-    for (const auto& [series, value] : lines) {
-      const std::size_t pad = series.size() < width ? width - series.size() : 0;
-      out << series << std::string(pad + 2, ' ') << value << '\n';
-    }
-    out << '\n';
-  }
-}
 
 void print_json(const std::vector<Reading>& readings, std::ostream& out) {
   JsonWriter json(2);
@@ -103,7 +61,7 @@ void add_accelerator_pods(const Host& host, std::vector<Reading>& readings) {
 }  // namespace
 
 int once_command(const AgentSettings& settings, OnceFormat format, const std::string& collector,
-                 std::ostream& out, std::ostream& errors) {
+                 std::ostream& out, std::ostream& errors, TableStyle style) {
   std::vector<const AgentSettings::Choice*> choices;
   for (const auto& choice : settings.collectors) {
     const bool chosen = collector.empty() || choice.spec->name == collector ||
@@ -123,7 +81,7 @@ int once_command(const AgentSettings& settings, OnceFormat format, const std::st
   const Host host(settings.root);
   std::vector<Reading> readings = read_all(choices, host);
   add_accelerator_pods(host, readings);
-  if (format == OnceFormat::table) print_table(readings, out);
+  if (format == OnceFormat::table) print_table(readings, style, out);
   if (format == OnceFormat::prom) print_prom(readings, out);
   if (format == OnceFormat::json) print_json(readings, out);
   bool any = false;

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "edge/agent_settings.h"
+#include "edge/once_table.h"
 
 namespace godwit {
 
@@ -19,7 +20,7 @@ enum class OnceFormat : std::uint8_t { table, prom, json };
 // reading. For a collector that gave none: one line that says why and what to do. Succeeds when
 // any reading came.
 int once_command(const AgentSettings& settings, OnceFormat format, const std::string& collector,
-                 std::ostream& out, std::ostream& errors);
+                 std::ostream& out, std::ostream& errors, TableStyle style = {});
 
 // What the buffer at `path` holds; may be in use by a running agent.
 struct SpoolRequest {

@@ -10,6 +10,7 @@
 #include <CLI/CLI.hpp>
 #include <malloc.h>
 #include <pthread.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "edge/agent.h"
@@ -20,6 +21,7 @@
 #include "edge/prepare_spool.h"
 #include "edge/start_up_pages.h"
 #include "transport/log.h"
+#include "transport/terminal_text.h"
 #include "transport/text.h"
 #include "transport/topics.h"
 
@@ -34,6 +36,7 @@ struct Options {
   SettingOverrides overrides;
   std::string format = "table";
   std::string collector;
+  std::string color = "auto";
   std::string spool_path;
   std::string parse_kind, parse_file;
   std::string condition;
@@ -141,11 +144,23 @@ int run(AgentSettings settings) {
   _exit(exit_ok);
 }
 
+TableStyle table_style(const Options& options) {
+  const bool is_terminal = isatty(STDOUT_FILENO) == 1;
+  const ColorChoice choice = options.color == "always"  ? ColorChoice::always
+                             : options.color == "never" ? ColorChoice::never
+                                                        : ColorChoice::automatic;
+  winsize size{};
+  const bool is_known = is_terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0;
+  return {is_known ? size.ws_col : std::size_t{0},
+          wants_color(choice, is_terminal, process_environment())};
+}
+
 int once(const AgentSettings& settings, const Options& options) {
   const OnceFormat format = options.format == "json"   ? OnceFormat::json
                             : options.format == "prom" ? OnceFormat::prom
                                                        : OnceFormat::table;
-  const int code = once_command(settings, format, options.collector, std::cout, std::cerr);
+  const int code =
+      once_command(settings, format, options.collector, std::cout, std::cerr, table_style(options));
   std::cout.flush();
   // A collector that hangs must not keep the command waiting.
   _exit(code);
@@ -171,6 +186,8 @@ Commands declare(CLI::App& app, Options& options) {
   on.once->add_option("--format", options.format, "table, prom or json")
       ->check(CLI::IsMember({"table", "prom", "json"}));
   on.once->add_option("--collector", options.collector, "only this one");
+  on.once->add_option("--color", options.color, "always, never, or auto: on a terminal")
+      ->check(CLI::IsMember({"always", "never", "auto"}));
   on.check = app.add_subcommand("check", "check the settings");
   on.settings = app.add_subcommand("settings", "print every setting as Markdown");
   on.spool = app.add_subcommand("spool", "show what the buffer holds");
