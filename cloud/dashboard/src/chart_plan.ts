@@ -12,6 +12,7 @@ const unitTitles: Record<string, string> = {
   hertz: "Clocks", bytes_per_second: "Throughput", seconds: "Time", rpm: "Speed", joules: "Energy",
 };
 const order = ["ratio", "celsius", "watts", "bytes", "bytes_per_second", "hertz", "volts", "amperes", "rpm"];
+const natural = new Intl.Collator("en", { numeric: true });
 const place = (unit: string) => (order.includes(unit) ? order.indexOf(unit) : order.length);
 
 /** The charts of some readings. `alone`: the title when all of them have one unit. */
@@ -27,6 +28,8 @@ export function planCharts(readings: Reading[], alone?: string): ChartSpec[] {
     spec.series.push({ id: reading.id, label: reading.label });
   }
   const specs = [...byUnit.values()].sort((a, b) => place(a.unit) - place(b.unit));
+  // The same order, and so the same colours, however the relay lists them.
+  for (const spec of specs) spec.series.sort((a, b) => natural.compare(a.label, b.label) || natural.compare(a.id, b.id));
   for (const spec of specs) if (spec.title === "Others" && spec.series.length === 1) spec.title = spec.series[0].label;
   if (alone !== undefined && specs.length === 1) specs[0].title = alone;
   return specs;
@@ -52,7 +55,7 @@ export function compareDevices(devices: Device[]): ChartSpec[] {
 
 /** Readings that are told as figures: everything without a chart. */
 export function figuresOf(readings: Reading[]): Reading[] {
-  return readings.filter((reading) => !reading.chart);
+  return readings.filter((reading) => !reading.chart).sort((a, b) => natural.compare(a.label, b.label));
 }
 
 /** Labels for an axis of time whose marks are `step` seconds apart. */
