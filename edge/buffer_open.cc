@@ -124,6 +124,11 @@ Status heal(const std::string& path, const BufferLimits& limits, const OpenHints
                         " is a database of another program; it is left alone. Move it away "
                         "or set buffer.path")};
   }
+  std::error_code unknown;
+  const auto bytes = fs::file_size(path, unknown);
+  // It may take a while.
+  log::warning("buffer", "the file is damaged: what reads is moved to a new one",
+               {{"file", path}, {"bytes", unknown ? 0 : bytes}});
   const std::string made = salvage_path(path);
   auto saved = salvage_into(path, made, limits, hints);
   if (!saved && saved.error().code == ErrorCode::full) {

@@ -114,6 +114,19 @@ class ReferenceTest(unittest.TestCase):
         self.assertGreater(len(names), 150)
         self.assertEqual(sorted(rows), sorted(names))
 
+    def test_troubleshooting_quotes_what_the_logs_say(self):
+        said = "".join(path.read_text() for layer in ("edge", "cloud", "transport")
+                       for path in sorted((SOURCE / layer).rglob("*.cc")))
+        said = re.sub(r'"\s*\n\s*"', "", said)
+        text = (SOURCE / "deploy/TROUBLESHOOTING.md").read_text()
+        rows = [line.split(" | ")[0] for line in text.splitlines() if line.startswith("| `")]
+        rows += re.findall(r"(?s)## The damaged buffer.*", text)
+        quotes = [q.replace("\n", " ") for row in rows for q in re.findall(r"(?s)`([^`]+)`", row) if q.count(" ") > 2]
+        self.assertGreater(len(quotes), 18)
+        for quote in quotes:
+            with self.subTest(quote):
+                self.assertIn(re.sub(r"^(jtop:|tegra:|npu_smi: npu-smi|nvidia_smi: nvidia-smi|uplink:) ", "", quote), said)
+
 
 if __name__ == "__main__":
     unittest.main()
