@@ -26,7 +26,7 @@ def copy_in_pages(file, copy):
 
 
 @contextlib.contextmanager
-def running(agent_file, relay_file, prefix=()):
+def running(agent_file, relay_file, prefix=(), profile="xavier-nx-4.2.7", npus=True):
     """(pipeline, agent) with one tick a second; ends when left."""
     with tempfile.TemporaryDirectory(prefix="godwit-static-") as programs:
         (pathlib.Path(programs) / "godwit-relay").symlink_to(pathlib.Path(relay_file).resolve())
@@ -41,12 +41,15 @@ def running(agent_file, relay_file, prefix=()):
                          f"keyfile {keys}/broker.key\nrequire_certificate true\nuser root\n")
         with whole as p:
             p.relay()
-            jtop, npu_smi = p.jtop(), p.npu_smi("910B/01-info-910B3-8cards-24.1.rc1.b030.txt")
+            collectors = f"  jtop: {{socket: {p.jtop(profile)}}}\n"
+            if npus:
+                npu_smi = p.npu_smi("910B/01-info-910B3-8cards-24.1.rc1.b030.txt")
+                collectors += f"  npu_smi: {{command: {npu_smi}, interval: 10s}}\n"
             yield p, p.agent(
                 "everything", interval="1s", flush="10s", prefix=prefix,
                 mqtt=f"mqtt:\n  url: mqtts://localhost:{port}\n"
                      f"  tls: {{ca: {keys}/ca.crt, cert: {keys}/client.crt, key: {keys}/client.key}}\n",
-                collectors=f"  jtop: {{socket: {jtop}}}\n  npu_smi: {{command: {npu_smi}, interval: 10s}}\n")
+                collectors=collectors)
 
 
 class Cgroup:
