@@ -194,4 +194,14 @@ void AcceleratorPods::tell(std::string_view collector, const Status& status, Bat
   std::erase_if(accelerators_, [](const Accelerator& it) { return it.id.empty(); });
 }
 
+void AcceleratorPods::join(std::string_view collector, Batch& batch) const {
+  const bool is_memory = collector == "memory";
+  if (batch.empty() || (!is_memory && collector != "xid")) return;
+  for (const auto& it : accelerators_) {
+    const bool shares_memory = it.source == "jtop" || it.source == "tegra";
+    if (is_memory != shares_memory) continue;
+    for (const auto& series : it.told) batch.add_foreign(series, 1);
+  }
+}
+
 }  // namespace godwit

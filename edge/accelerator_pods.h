@@ -27,6 +27,9 @@ class AcceleratorPods {
   // readings of accelerators adds who uses them, and a staleness marker for each who did and does
   // no more. May read /proc.
   void observe(std::string_view collector, const Status& status, Batch& batch, std::int64_t now_ms);
+  // Adds who uses them to readings of other collectors that are told of accelerators, too: the
+  // memory that a Jetson's GPU shares, and the driver's Xids. For the tick alone; after observe().
+  void join(std::string_view collector, Batch& batch) const;
 
   static constexpr std::size_t max_accelerators = 64;
   static constexpr std::size_t max_series = 256;

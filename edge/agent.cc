@@ -209,6 +209,7 @@ void Agent::conclude(CollectorResult&& result, Batch& tick) {
   accelerator_pods_.observe(runner.name(), result.status, result.batch, result.boot_ms);
   feature_file_.observe(runner.name(), result.status, result.batch, result.boot_ms);
   show_readings(runner.name(), result.batch, wall_ms);
+  accelerator_pods_.join(runner.name(), result.batch);
   tick.append(std::move(result.batch));
 }
 

@@ -7,6 +7,7 @@
 #include "edge/accelerators.h"
 #include "edge/collectors/jtop/jtop.h"
 #include "edge/collectors/npu_smi/parse.h"
+#include "edge/health.h"
 #include "edge/read_all.h"
 #include "transport/exposition.h"
 #include "transport/json_writer.h"
@@ -43,19 +44,24 @@ void print_prom(const std::vector<Reading>& readings, std::ostream& out) {
   out << expose(all);
 }
 
-// What the agent makes of the readings together.
-void add_accelerator_pods(const Host& host, std::vector<Reading>& readings) {
+// What the agent makes of the readings together: who uses the accelerators, and how they are.
+void add_judgements(const AgentSettings& settings, const Host& host,
+                    std::vector<Reading>& readings) {
   AcceleratorPods pods(host);
+  Health health(settings.health);
   const std::int64_t now_ms = host.now().boot_ms;
   for (const bool accelerators : {false, true}) {
     for (auto& reading : readings) {
       if (is_accelerator_source(reading.collector) != accelerators) continue;
       Batch batch;
       for (auto& it : reading.samples) batch.add_foreign(std::move(it.series), it.value);
+      health.observe(reading.name, reading.status, batch, {now_ms, {}});
       pods.observe(reading.collector, reading.status, batch, now_ms);
       reading.samples = batch.take();
     }
   }
+  Reading judged{"health", "health", health.take_series({now_ms, {}}).take(), {}, 0};
+  if (!judged.samples.empty()) readings.push_back(std::move(judged));
 }
 
 }  // namespace
@@ -80,13 +86,13 @@ int once_command(const AgentSettings& settings, OnceFormat format, const std::st
   }
   const Host host(settings.root);
   std::vector<Reading> readings = read_all(choices, host);
-  add_accelerator_pods(host, readings);
+  add_judgements(settings, host, readings);
   if (format == OnceFormat::table) print_table(readings, style, out);
   if (format == OnceFormat::prom) print_prom(readings, out);
   if (format == OnceFormat::json) print_json(readings, out);
   bool any = false;
   for (const auto& reading : readings) {
-    any = any || !reading.samples.empty();
+    any = any || (!reading.samples.empty() && reading.collector != "health");
     if (!reading.status) {
       errors << reading.name << ": " << reading.status.error().message << '\n';
     } else if (reading.samples.empty()) {

@@ -105,6 +105,24 @@ TEST_CASE("accelerator pods: by the processes, where no kubelet tells") {
   CHECK(node.seen() == Seen{given("ga10b", "gpu", "web")});
 }
 
+TEST_CASE("accelerator pods: other readings that are told of the accelerator, too") {
+  Node node;
+  node.process(11, camera_id);
+  node.containers({{"camera", camera_id}});
+  node.jetson({11});
+  REQUIRE(node.seen() == Seen{given("ga10b", "gpu", "camera")});
+  const auto joined = [&](std::string_view collector, Batch batch) {
+    node.pods.join(collector, batch);
+    return batch.size();
+  };
+  Batch memory;
+  memory.add("node_memory_MemTotal_bytes", 1);
+  CHECK(joined("memory", memory) == 2);
+  CHECK(joined("xid", memory) == 1);  // a Jetson has none
+  CHECK(joined("cpu", memory) == 1);
+  CHECK(joined("memory", {}) == 0);
+}
+
 TEST_CASE("accelerator pods: the kubelet's word, by every form of a device's id") {
   Node node;
   Batch gpus;

@@ -41,6 +41,23 @@ CollectorSpec fixed(std::string_view name, bool quick, int sleep_ms, Status stat
   return spec;
 }
 
+class SickGpu final : public Collector {
+ public:
+  explicit SickGpu(std::string state) : state_(std::move(state)) {}
+
+  Status collect(Batch& out) override {
+    out.add_info("hw_gpu_info", {{"hw_id", "0000:01:00"}, {"hw_type", "gpu"}});
+    for (const std::string each : {"ok", "failed"}) {
+      out.add("hw_status", {{"hw_id", "0000:01:00"}, {"hw_type", "gpu"}, {"hw_state", each}},
+              each == state_ ? 1 : 0);
+    }
+    return {};
+  }
+
+ private:
+  const std::string state_;
+};
+
 TEST_CASE("once prints every reading, and for each silent collector why") {
   // As the registry does, they outlive a thread that hangs.
   static const auto& specs = *new std::vector<CollectorSpec>{
@@ -67,6 +84,24 @@ TEST_CASE("once prints every reading, and for each silent collector why") {
   CHECK(once_command(settings, format, "gone", one, errors) == exit_failure);
   CHECK(once_command(settings, format, "nonsense", one, errors) == exit_config);
   CHECK(test::eventually([] { return Fixed::alive == 0; }));
+}
+
+TEST_CASE("once tells how the accelerators are") {
+  const auto state = GENERATE(as<std::string>(), "ok", "failed");
+  CollectorSpec spec = fixed("nvidia_smi", true, 0);
+  spec.make = [state](const Host&, const CollectorSettings&) {
+    return std::make_unique<SickGpu>(state);
+  };
+  AgentSettings settings;
+  settings.collectors.push_back({&spec, spec.defaults});
+  std::ostringstream out, errors;
+  CHECK(once_command(settings, OnceFormat::prom, "", out, errors) == exit_ok);
+  const std::string text = out.str();
+  INFO(text);
+  CHECK(text.find(concat(R"(hw_status{hw_id="0000:01:00",hw_state=")", state,
+                         R"(",hw_type="gpu"} 1)")) != std::string::npos);
+  CHECK((text.find(R"(godwit_problem{reason="GPUIsHealthy",type="GPUHealthy"} 0)") !=
+         std::string::npos) == (state == "ok"));
 }
 
 TEST_CASE("parse names the file that it cannot read") {

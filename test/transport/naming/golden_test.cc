@@ -11,6 +11,7 @@
 #include "edge/collectors/npu_smi/series.h"
 #include "edge/collectors/nvidia_smi/query.h"
 #include "edge/collectors/nvidia_smi/series.h"
+#include "edge/health.h"
 #include "test/support/support.h"
 #include "transport/exposition.h"
 #include "transport/naming/name_plan.h"
@@ -132,12 +133,17 @@ void add_host(Batch& out) {
   }
 }
 
-void add_problems(Batch& out) {
-  out.add("godwit_problem", {{"type", "NPUUnhealthy"}, {"reason", "NPUOverheating"}}, 1);
-  out.add("godwit_problem", {{"type", "GPUHung"}, {"reason", "GPUIsNotHung"}}, 0);
-  out.add("godwit_problems_total", {{"type", "NPUUnhealthy"}, {"reason", "NPUOverheating"}}, 3);
-  out.add("godwit_problems_total", {{"type", "GPUHung"}, {"reason", "GPUHung"}}, 2);
-  out.add("godwit_problems_total", {{"type", "GPUHealthy"}, {"reason", "GPUHung"}}, 1);
+// As the agent judges what stays so for a minute.
+void add_health(std::string_view collector, Batch& readings) {
+  Health health{HealthSettings{}};
+  Batch judged;
+  for (const std::int64_t ms : {0, 30'000, 60'000}) {
+    Batch again = readings;
+    health.observe(collector, {}, again, {ms, ms});
+    if (ms == 60'000) readings = std::move(again);
+    judged = health.take_series({ms, ms});
+  }
+  readings.append(std::move(judged));
 }
 
 }  // namespace
@@ -150,8 +156,9 @@ TEST_CASE("every name set on every board") {
   boards["discrete-gpu"] = of_nvidia();
   boards["ascend-310p"] = of_npu("310P/15-info-4duo-hugepages-procs-25.3.rc1.txt");
   boards["ascend-910b"] = of_npu("910B/05-info-910B3-8cards-busy-23.0.rc3.3.txt");
-  add_problems(boards["ascend-310p"]);
   for (auto& [board, readings] : boards) {
+    const bool is_ascend = board.starts_with("ascend");
+    add_health(is_ascend ? "npu_smi" : board == "discrete-gpu" ? "nvidia_smi" : "jtop", readings);
     add_host(readings);
     for (const NameSet* set : all_name_sets()) {
       if (set->name == "dcgm_hostname") continue;  // dcgm, but for a letter
@@ -166,6 +173,16 @@ TEST_CASE("every name set on every board") {
       }
     }
   }
+}
+
+TEST_CASE("node_problem_detector: a reason that two types share counts once") {
+  Batch problems;
+  problems.add("godwit_problem", {{"type", "GPUHung"}, {"reason", "GPUHung"}}, 1);
+  problems.add("godwit_problems_total", {{"type", "GPUHealthy"}, {"reason", "GPUHung"}}, 2);
+  problems.add("godwit_problems_total", {{"type", "GPUHung"}, {"reason", "GPUHung"}}, 2);
+  const auto named =
+      rename_samples(problems.samples(), "edge-1", *parse_naming({"node_problem_detector"}));
+  CHECK(expose(named).find("\nproblem_counter{reason=\"GPUHung\"} 2\n") != std::string::npos);
 }
 
 TEST_CASE("a set for accelerators says nothing of a node without any") {
