@@ -69,11 +69,15 @@ class JtopCollector:
                      for key, names in RAILS.items()})
 
 
-def expose(folder, number):
+def expose(folder, number, change=None):
+    """`change(hardware, data)` makes another board of the one that was recorded."""
     def load(name):
         return json.loads((pathlib.Path(folder) / name).read_text())[1]
+    board, data = load("init.json")["init"]["board"], load(f"copy-{number}.json")
+    if change:
+        change(board["hardware"], data)
     registry = CollectorRegistry()
-    registry.register(JtopCollector(load("init.json")["init"]["board"], load(f"copy-{number}.json")))
+    registry.register(JtopCollector(board, data))
     return generate_latest(registry).decode()
 
 
