@@ -70,10 +70,6 @@ function options(spec: ChartSpec, props: () => Props, width: number, legend: (pl
   };
 }
 
-function newest(values: (number | null)[]): number | null {
-  return values.length > 0 ? values[values.length - 1] : null;
-}
-
 export function Chart(props: Props) {
   const { spec, theme, version } = props;
   const box = useRef<HTMLDivElement>(null);
@@ -87,15 +83,14 @@ export function Chart(props: Props) {
 
   const data = () => {
     const tracks = latest.current.tracks();
-    return [tracks.times, ...spec.series.map((s) => tracks.of(s.id))] as uPlot.AlignedData;
+    return [tracks.times, ...spec.series.map((s) => tracks.line(s.id))] as uPlot.AlignedData;
   };
   const tell = (at: uPlot) => {
     const index = at.cursor.idx;
     const tracks = latest.current.tracks();
     const cells = legend.current?.querySelectorAll("output") ?? [];
     spec.series.forEach((s, i) => {
-      const values = tracks.of(s.id);
-      const value = index === null || index === undefined ? newest(values) : values[index] ?? null;
+      const value = tracks.valueAt(s.id, index ?? undefined);
       if (cells[i]) cells[i].textContent = quantity(value, spec.unit);
     });
     if (time.current) time.current.textContent = index == null || tracks.times[index] === undefined ? "" : clockTime(tracks.times[index] * 1000);

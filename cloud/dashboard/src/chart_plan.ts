@@ -82,12 +82,15 @@ export function valueRange(unit: string, min: number | null, max: number | null)
   return [Math.min(0, min * 1.08), max > 0 ? max * 1.08 : 1];
 }
 
-/** Indexes of points with nothing on either side: a line would not show them. */
+/** Indexes of points with a gap on either side: a line would not show them. */
 export function lonelyPoints(values: ArrayLike<number | null | undefined>, first: number, last: number): number[] {
   const found: number[] = [];
+  const isGap = (i: number, step: number) => {
+    while (values[i] === undefined && i >= 0 && i < values.length) i += step;
+    return values[i] == null;
+  };
   for (let i = first; i <= last; ++i) {
-    if (values[i] == null) continue;
-    if ((i === 0 || values[i - 1] == null) && (i === values.length - 1 || values[i + 1] == null)) found.push(i);
+    if (values[i] != null && isGap(i - 1, -1) && isGap(i + 1, 1)) found.push(i);
   }
   return found;
 }

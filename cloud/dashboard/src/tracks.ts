@@ -3,6 +3,8 @@
 import type { History, NodeUpdate } from "./types.ts";
 
 export type Values = (number | null)[];
+/** As uPlot has it: null is a gap, undefined is no point and the line goes on. */
+export type Line = (number | null | undefined)[];
 
 /** A hole is a gap when it is longer than so many ticks. */
 export const gapTicks = 2.5;
@@ -19,8 +21,11 @@ export class Tracks {
 
   static fromHistory(history: History): Tracks {
     const tracks = new Tracks();
-    tracks.times = history.times.map((t) => t / 1000);
-    for (const series of history.series) tracks.values.set(series.id, series.values.slice());
+    // The last moments are often not stored yet: that is no gap, live ticks go on from what is there.
+    let end = history.times.length;
+    while (end > 0 && history.series.every((s) => s.values[end - 1] == null)) --end;
+    tracks.times = history.times.slice(0, end).map((t) => t / 1000);
+    for (const series of history.series) tracks.values.set(series.id, series.values.slice(0, end));
     tracks.backfilled = history.backfilled.map(([from, to]) => [from / 1000, to / 1000]);
     tracks.thinned = history.thinned.map(([from, to, step]) => [from / 1000, to / 1000, step]);
     tracks.tick = usualStep(tracks.times) ?? history.step_s;
@@ -54,6 +59,37 @@ export class Tracks {
   /** The values of a series, or only gaps when nothing is known of it. */
   of(id: string): Values {
     return this.values.get(id) ?? new Array<null>(this.times.length).fill(null);
+  }
+
+  /** As it is drawn. A collector may have a longer period than the node's ticks: holes of its own step are none. */
+  line(id: string): Line {
+    const line: Line = this.of(id).slice();
+    const longest = this.patience(id);
+    let last = -1;
+    for (let i = 0; i < line.length; ++i) {
+      if (line[i] === null) continue;
+      if (last >= 0 && i - last > 1 && this.times[i] - this.times[last] <= longest) line.fill(undefined, last + 1, i);
+      last = i;
+    }
+    return line;
+  }
+
+  /** The value that held at a point; the newest one without `index`. null once it is too old. */
+  valueAt(id: string, index = this.times.length - 1): number | null {
+    const values = this.of(id);
+    const longest = this.patience(id);
+    for (let i = index; i >= 0 && this.times[index] - this.times[i] <= longest; --i) {
+      if (values[i] !== null) return values[i];
+    }
+    return null;
+  }
+
+  /** How long a hole in a series may be without being a gap, seconds. */
+  private patience(id: string): number {
+    const values = this.of(id);
+    const recent: number[] = [];
+    for (let i = values.length - 1; i >= 0 && recent.length < 64; --i) if (values[i] !== null) recent.push(this.times[i]);
+    return Math.max(minGapS, gapTicks * (usualStep(recent.reverse()) ?? this.tick));
   }
 
   private push(time: number, values: Record<string, number | null>): void {

@@ -38,5 +38,7 @@ test("axes", () => {
 
 test("points alone between gaps are found", () => {
   assert.deepEqual(lonelyPoints([1, null, 2, null, 3, 4, null, 5], 0, 7), [0, 2, 7]);
+  assert.deepEqual(lonelyPoints([1, undefined, 2, undefined], 0, 3), []);
+  assert.deepEqual(lonelyPoints([null, undefined, 2, undefined], 0, 3), [2]);
   assert.deepEqual(lonelyPoints([], 0, -1), []);
 });

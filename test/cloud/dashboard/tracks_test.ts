@@ -38,6 +38,28 @@ test("a node that ticks every 10 s has no gaps at 10 s", () => {
   assert.deepEqual(tracks.of("a"), [1, 2, 3, 4, 5]);
 });
 
+test("what is not stored yet at the end of history is no gap", () => {
+  const tracks = Tracks.fromHistory({ source: "database", step_s: 1, times: [1000, 2000, 3000, 4000, 5000, 6000],
+    series: [{ id: "a", values: [1, 2, 3, 4, null, null] }, { id: "b", values: [1, 2, 3, null, null, null] }],
+    backfilled: [], thinned: [] });
+  assert.ok(tracks.append({ time_ms: 5000, values: { a: 5, b: 5 } }));
+  assert.deepEqual(tracks.times, [1, 2, 3, 4, 5]);
+  assert.deepEqual(tracks.of("a"), [1, 2, 3, 4, 5]);
+});
+
+test("a collector that reads every third tick has no gaps between its readings", () => {
+  const tracks = new Tracks();
+  for (let t = 1; t <= 30; ++t) tracks.append({ time_ms: t * 1000, values: t % 3 === 0 && t !== 15 && t !== 18 ? { slow: t, fast: t } : { fast: t } });
+  const line = tracks.line("slow");
+  assert.deepEqual(line.slice(2, 12), [3, undefined, undefined, 6, undefined, undefined, 9, undefined, undefined, 12]);
+  assert.deepEqual(line.slice(12, 20), [null, null, null, null, null, null, null, null]);
+  assert.deepEqual(line[0], null);
+  assert.equal(tracks.valueAt("slow"), 30);
+  assert.equal(tracks.valueAt("slow", 7), 6);
+  assert.equal(tracks.valueAt("slow", 19), null);
+  assert.equal(new Tracks().valueAt("slow"), null);
+});
+
 test("series come and go: gaps before and after", () => {
   const tracks = history();
   tracks.append({ time_ms: 6000, values: { b: 1 } });
