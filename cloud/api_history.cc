@@ -14,7 +14,14 @@ std::string seconds_text(std::int64_t ms) {
   return concat(ms / 1000, ".", concat(1000 + ms % 1000).substr(1));
 }
 
-// What the relay writes, as a selector's beginning: each label with a comma behind it.
+// What makes VictoriaMetrics answer as Prometheus does: with what came in the last 30 s
+// (version 1.79 only where the step is a minute or more), at the very moments that were asked for,
+// and with what is up to 5 minutes old. Prometheus passes it over.
+constexpr std::string_view as_prometheus = "&nocache=1&latency_offset=1s&max_lookback=5m";
+constexpr std::int64_t step_of_one_moment_ms = 60'000;
+
+}  // namespace
+
 std::string selector_of(const HistoryOptions& options, Labels labels) {
   if (!options.target.job.empty()) labels.push_back({"job", options.target.job});
   labels.insert(labels.end(), options.target.external.begin(), options.target.external.end());
@@ -23,14 +30,8 @@ std::string selector_of(const HistoryOptions& options, Labels labels) {
   return out;
 }
 
-// What makes VictoriaMetrics answer as Prometheus does: with what came in the last 30 s
-// (version 1.79 only where the step is a minute or more), at the very moments that were asked for,
-// and with what is up to 5 minutes old. Prometheus passes it over.
-constexpr std::string_view as_prometheus = "&nocache=1&latency_offset=1s&max_lookback=5m";
-constexpr std::int64_t step_of_one_moment_ms = 60'000;
-
-Result<StoredSamples> query(const HistoryOptions& options, const Moments& moments,
-                            std::string_view expression) {
+Result<StoredSamples> query_range(const HistoryOptions& options, const Moments& moments,
+                                  std::string_view expression) {
   const bool is_one = moments.first_ms == moments.last_ms;
   const auto reply = options.get(concat(
       "/api/v1/query_range?query=", percent_encode(expression),
@@ -45,7 +46,11 @@ Result<StoredSamples> query(const HistoryOptions& options, const Moments& moment
   return StoredSamples::parse(reply->body);
 }
 
-}  // namespace
+bool is_label_of_relay(std::string_view name, const TargetLabels& target) {
+  return name == "job" || name == "instance" || name == "__name__" ||
+         std::any_of(target.external.begin(), target.external.end(),
+                     [&](const Label& other) { return other.name == name; });
+}
 
 Result<History> History::ask(const HistoryOptions& options, const Moments& moments,
                              const Labels& labels) {
@@ -54,14 +59,15 @@ Result<History> History::ask(const HistoryOptions& options, const Moments& momen
   std::string names;
   for (const auto& name : gauges_of_api()) names += concat(names.empty() ? "" : "|", name);
   History history;
-  const auto gauges = query(options, moments, concat("{", selector, "__name__=~\"", names, "\"}"));
+  const auto gauges =
+      query_range(options, moments, concat("{", selector, "__name__=~\"", names, "\"}"));
   if (!gauges) return gauges.error();
   history.add(*gauges, {}, options.target);
   for (const auto& name : rates_of_api()) {
     // Of the time of CPUs, what is idle.
     const std::string_view mode = name.starts_with("node_cpu") ? "mode=~\"idle|iowait\"" : "";
     const auto rates =
-        query(options, moments, concat("rate(", name, "{", selector, mode, "}[5m])"));
+        query_range(options, moments, concat("rate(", name, "{", selector, mode, "}[5m])"));
     if (!rates) return rates.error();
     history.add(*rates, name, options.target);
   }
@@ -70,11 +76,6 @@ Result<History> History::ask(const HistoryOptions& options, const Moments& momen
 
 void History::add(const StoredSamples& answer, std::string_view rate_of,
                   const TargetLabels& target) {
-  const auto is_of_relay = [&](const Label& label) {
-    return label.name == "job" || label.name == "instance" || label.name == "__name__" ||
-           std::any_of(target.external.begin(), target.external.end(),
-                       [&](const Label& other) { return other.name == label.name; });
-  };
   for (const auto& [labels, points] : answer.series()) {
     Row row;
     row.series.name = rate_of;
@@ -83,7 +84,7 @@ void History::add(const StoredSamples& answer, std::string_view rate_of,
     for (const auto& label : labels) {
       if (label.name == "instance") node = label.value;
       if (label.name == "__name__" && !row.is_rate) row.series.name = label.value;
-      if (!is_of_relay(label)) row.series.labels.push_back(label);
+      if (!is_label_of_relay(label.name, target)) row.series.labels.push_back(label);
     }
     if (node.empty() || points.empty()) continue;
     row.points = points;

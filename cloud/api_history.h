@@ -26,6 +26,17 @@ struct Moments {
   std::int64_t step_ms = 1000;
 };
 
+// What the relay writes that has all of `labels`, as a selector's beginning: each with a comma
+// behind it.
+std::string selector_of(const HistoryOptions& options, Labels labels);
+
+// What the expression gives at each of the moments. Blocks.
+Result<StoredSamples> query_range(const HistoryOptions& options, const Moments& moments,
+                                  std::string_view expression);
+
+// Of a label that the relay gave to a series, not the node.
+bool is_label_of_relay(std::string_view name, const TargetLabels& target);
+
 class History {
  public:
   // Of series that have all of `labels`. Blocks for some requests. Error: the database does not

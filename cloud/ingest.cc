@@ -61,7 +61,9 @@ Ingest::Answer Ingest::add_frame(std::string_view node, std::string_view payload
   if (missing > first_seq) trim_frame(frame_, missing);
   DropCounts dropped = drop_unwanted_ticks(frame_, now_wall_ms, options_.guards);
   if (on_live_ && !frame_.history && frame_.ticks() > 0) on_live_(node, *found->schema, frame_);
-  if (on_history_ && frame_.history && frame_.ticks() > 0) on_history_(node, frame_);
+  if (on_history_ && frame_.history && frame_.ticks() > 0) {
+    on_history_(node, *found->schema, frame_);
+  }
 
   Arrival arrival = encode(node, *found->schema, std::move(dropped));
   arrival.node = node;

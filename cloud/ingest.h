@@ -71,8 +71,7 @@ class Ingest {
       std::function<void(std::string_view node, const Schema& schema, const Frame& frame)>;
   void on_live(LiveObserver observer) { on_live_ = std::move(observer); }
   // The same of each frame of history.
-  using HistoryObserver = std::function<void(std::string_view node, const Frame& frame)>;
-  void on_history(HistoryObserver observer) { on_history_ = std::move(observer); }
+  void on_history(LiveObserver observer) { on_history_ = std::move(observer); }
 
   // The database has it; `whole`: it refused nothing of it.
   void stored(const Arrival& arrival, bool whole);
@@ -95,7 +94,7 @@ class Ingest {
   Dedup dedup_;
   bool in_order_ = false;
   LiveObserver on_live_;
-  HistoryObserver on_history_;
+  LiveObserver on_history_;
   Frame frame_;  // reused: its memory is
 };
 

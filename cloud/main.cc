@@ -22,6 +22,7 @@
 #include "transport/exposition.h"
 #include "transport/http_server.h"
 #include "transport/log.h"
+#include "transport/secret_file.h"
 #include "transport/text.h"
 
 namespace godwit {
@@ -135,27 +136,33 @@ std::unique_ptr<HttpServer> start_server(const HttpServerOptions& options, std::
   return nullptr;
 }
 
-Api make_api(const RelaySettings& settings, const LatestView& view,
-             const std::atomic<bool>& cancel) {
+HistoryOptions history_options(const RelaySettings& settings, const std::atomic<bool>& cancel) {
   constexpr std::size_t max_reply_bytes = 32U << 20;
-  ApiOptions options;
-  options.present_from_database = settings.api_from_database;
-  options.history.target = settings.target;
-  if (!settings.query.url.empty()) {
-    HttpClientOptions http = settings.query;
-    http.max_reply_bytes = max_reply_bytes;
-    http.cancelled = &cancel;
-    options.history.get = make_http_get(std::move(http));
-  }
-  return {view, std::move(options), system_clock()};
+  HistoryOptions options;
+  options.target = settings.target;
+  if (settings.query.url.empty()) return options;
+  HttpClientOptions http = settings.query;
+  http.max_reply_bytes = max_reply_bytes;
+  http.cancelled = &cancel;
+  options.get = make_http_get(std::move(http));
+  return options;
 }
 
-HttpServerOptions web_options(const RelaySettings& settings) {
+// Who may read is no matter to be lenient in: an Error ends the program.
+Result<HttpServerOptions> web_options(const RelaySettings& settings) {
   HttpServerOptions options;
-  options.listen = settings.web_listen;
+  options.listen = settings.web.listen;
   options.workers = web_workers;  // the database is asked
   options.read_only = true;
   options.headers = web_headers();
+  if (!settings.web.token_file.empty()) {
+    const auto tokens = read_secret_file(settings.web.token_file);
+    if (!tokens) return tokens.error().with_prefix("web.auth.bearer_token_file");
+  }
+  if (settings.web.tls.cert.empty()) return options;
+  auto wires = make_tls_wires(settings.web.tls);
+  if (!wires) return wires.error().with_prefix("web.tls");
+  options.wire = std::move(*wires);
   return options;
 }
 
@@ -168,8 +175,8 @@ void observe(Relay& relay, NodeKeeper* nodes, LatestView& view, Web* web) {
         view.on_live(node, schema, frame, system_clock()().wall_ms);
         web->on_live(node, schema, frame);
       },
-      [web](auto node, const Frame& frame) {
-        if (web != nullptr) web->on_history(node, frame);
+      [web](auto node, const Schema& schema, const Frame& frame) {
+        if (web != nullptr) web->on_history(node, schema, frame);
       },
       [nodes, web, &view](auto node, const NodePresence* presence, bool retained) {
         const bool online = presence != nullptr && presence->online;
@@ -194,6 +201,8 @@ int fail(const Error& error) {
 
 int run(RelaySettings settings) {
   catch_signals();
+  const auto web_listener = web_options(settings);
+  if (!web_listener) return fail(web_listener.error());
   std::atomic<bool> cancel = false;
   settings.remote_write.cancelled = &cancel;
   HttpGet query;
@@ -207,11 +216,13 @@ int run(RelaySettings settings) {
   std::atomic<bool> leave_nodes = false;
   const auto nodes = keep_nodes(settings, leave_nodes);
   LatestView view;
-  const Api api = make_api(settings, view, cancel);
+  const HistoryOptions history = history_options(settings, cancel);
+  const Api api(view, {history, settings.api_from_database}, system_clock());
   std::optional<Web> web;
-  if (!settings.web_listen.empty()) {
-    web.emplace(WebOptions{settings.name, !settings.query.url.empty(), web_assets()}, view, api,
-                system_clock());
+  if (!settings.web.listen.empty()) {
+    const WebGuardOptions guard{settings.web.token_file, !settings.web.tls.client_ca.empty()};
+    web.emplace(WebOptions{settings.name, web_assets(), history, settings.web.memory_bytes, guard},
+                view, api, system_clock());
   }
   observe(relay, nodes.get(), view, web ? &*web : nullptr);
 
@@ -225,7 +236,7 @@ int run(RelaySettings settings) {
                            : serve(relay, hearing.eventbus.get(), nodes.get(), request);
       });
   const auto web_server =
-      start_server(web_options(settings), "web.listen",
+      start_server(*web_listener, "web.listen",
                    [&web](const HttpRequest& request) { return web->serve(request); });
   if (Status started = relay.start(); !started) return fail(started.error());
   const auto rules = keep_rules(settings);

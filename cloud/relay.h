@@ -45,7 +45,7 @@ class Relay {
   // `retained`: it was so before this relay came.
   using PresenceObserver =
       std::function<void(std::string_view node, const NodePresence* presence, bool retained)>;
-  void observe(Ingest::LiveObserver on_live, Ingest::HistoryObserver on_history,
+  void observe(Ingest::LiveObserver on_live, Ingest::LiveObserver on_history,
                PresenceObserver on_presence) {
     ingest_.on_live(std::move(on_live));
     ingest_.on_history(std::move(on_history));

@@ -68,8 +68,6 @@ std::vector<Setting> own_settings() {
        .choices = {"auto", "yes", "no"}},
       {.key = "http.listen", .fallback = ":9751",
        .help = "Address of /metrics, /healthz and /readyz; \"\" switches it off."},
-      {.key = "web.listen", .fallback = ":9752",
-       .help = "Address of the fleet page and of the HTTP APIs (cloud/WEB.md, cloud/API.md); \"\" switches them off."},
       {.key = "api.source", .type = Type::choice, .fallback = "memory",
        .help = "Where the API has the present from: what this relay heard, or the database, which is the same for all relays.",
        .choices = {"memory", "database"}},
@@ -207,6 +205,7 @@ std::vector<Setting> relay_settings_table() {
   auto table = own_settings();
   for (auto& setting : eventbus_settings_table()) table.push_back(std::move(setting));
   for (auto& setting : kubernetes_settings_table()) table.push_back(std::move(setting));
+  for (auto& setting : web_settings_table()) table.push_back(std::move(setting));
   for (auto& setting : node_settings_table()) table.push_back(std::move(setting));
   for (auto& setting : cloud_mqtt_settings()) {
     if (setting.key == "mqtt.url") {
@@ -266,7 +265,9 @@ Result<RelaySettings> load_relay_settings(const std::string& path, const Environ
   using Trust = RelaySettings::ClockTrust;
   out.clock = clock == "yes" ? Trust::yes : clock == "no" ? Trust::no : Trust::automatic;
   out.http_listen = settings->text("http.listen");
-  out.web_listen = settings->text("web.listen");
+  auto web = finalise_web(*settings);
+  if (!web) return web.error();
+  out.web = std::move(*web);
   out.api_from_database = settings->text("api.source") == "database";
   if (out.api_from_database && out.query.url.empty()) {
     return Error{ErrorCode::invalid, "api.source is database, but there is no query_url"};

@@ -11,6 +11,7 @@
 #include "cloud/http_client.h"
 #include "cloud/kubernetes_client.h"
 #include "cloud/node_keeper.h"
+#include "cloud/web_settings.h"
 #include "cloud/write_request.h"
 #include "transport/log.h"
 #include "transport/mqtt_settings.h"
@@ -43,7 +44,7 @@ struct RelaySettings {
   enum class ClockTrust : std::uint8_t { automatic, yes, no };
   ClockTrust clock = ClockTrust::yes;
   std::string http_listen;  // empty: no server
-  std::string web_listen;   // of page and APIs; empty: none
+  WebSettings web;
   bool api_from_database = false;
   log::Level log_level = log::Level::info;
   log::Format log_format = log::Format::text;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "cloud/web_detail.h"
+#include "cloud/web_history.h"
 #include "cloud/web_query.h"
 #include "transport/text.h"
 #include "transport/topics.h"
@@ -32,6 +33,14 @@ HttpResponse fail(int status, std::string_view message) {
   return response;
 }
 
+HttpResponse refuse(int status) {
+  HttpResponse response = fail(status, status == 401 ? "a token or a client certificate is needed"
+                                                     : "too many requests; try again later");
+  response.headers.emplace_back(status == 401 ? "WWW-Authenticate" : "Retry-After",
+                                status == 401 ? "Bearer" : "5");
+  return response;
+}
+
 }  // namespace
 
 HttpHeaders web_headers() {
@@ -49,8 +58,10 @@ Web::Web(WebOptions options, const LatestView& view, const Api& api, Clock clock
       api_(api),
       clock_(std::move(clock)),
       started_ms_(clock_().wall_ms),
+      guard_(options_.guard),
       events_(started_ms_),
-      board_(view, events_) {
+      board_(view, events_),
+      memory_(options_.memory_bytes) {
   events_.observe([this](const std::string& json) { hub_.send("log", json); });
   thread_ = std::thread([this] { run(); });
 }
@@ -80,22 +91,29 @@ void Web::run() {
 
 void Web::on_live(std::string_view node, const Schema& schema, const Frame& frame) {
   board_.on_live(node, schema, frame, clock_().wall_ms);
+  for (const auto& tick : memory_.on_live(node, schema, frame, hub_.watches(node))) {
+    hub_.send_node(node, tick);
+  }
 }
 
-void Web::on_history(std::string_view node, const Frame& frame) {
+void Web::on_history(std::string_view node, const Schema& schema, const Frame& frame) {
   board_.on_history(node, frame, clock_().wall_ms);
+  memory_.on_history(node, schema, frame);
 }
 
 void Web::on_presence(std::string_view node, const NodePresence* presence, bool retained) {
   board_.on_presence(node, presence, retained, clock_().wall_ms);
+  if (presence == nullptr) memory_.forget(node);
 }
 
 HttpResponse Web::serve(const HttpRequest& request) {
   const std::string_view path = request.path;
   if (path == "/healthz") return {200, "text/plain; charset=utf-8", "ok\n"};
-  if (path.starts_with(root)) return show(request);
-  if (path.starts_with("/api/") || path == "/health") return api_.serve(request);
-  return serve_page(request, options_.page);
+  const bool is_api = path.starts_with("/api/") || path == "/health";
+  const bool is_data = is_api || path.starts_with(root);
+  if (const auto status = guard_.refuse(request, !is_data, steady_ms())) return refuse(*status);
+  if (is_api) return api_.serve(request);
+  return is_data ? show(request) : serve_page(request, options_.page);
 }
 
 HttpResponse Web::show(const HttpRequest& request) {
@@ -105,8 +123,9 @@ HttpResponse Web::show(const HttpRequest& request) {
   if (path == "stream") return open_stream(request.query);
   constexpr std::string_view nodes = "nodes/";
   if (path.starts_with(nodes)) {
-    const std::string_view name = path.substr(nodes.size());
-    if (name.find('/') == std::string_view::npos) return show_node(name);
+    const auto parts = split(path.substr(nodes.size()), '/');
+    if (parts.size() == 1) return show_node(parts[0]);
+    if (parts.size() == 2 && parts[1] == "history") return show_history(parts[0], request.query);
   }
   return fail(404, "there is no such path; see WEB.md");
 }
@@ -117,8 +136,8 @@ void Web::write_relay(JsonWriter& json) const {
   json.member("version", GODWIT_VERSION);
   json.member("started_ms", started_ms_);
   json.member("now_ms", clock_().wall_ms);
-  json.member("history", options_.asks_database ? "database" : "memory");
-  json.member("auth", false);
+  json.member("history", options_.history.get ? "database" : "memory");
+  json.member("auth", guard_.on());
   json.end_object();
 }
 
@@ -143,6 +162,18 @@ HttpResponse Web::show_node(std::string_view name) const {
   });
   if (!has_readings) json = describe_web_node(*known, nullptr, events_, now_ms);
   return answer(std::move(json));
+}
+
+HttpResponse Web::show_history(std::string_view name, std::string_view query) const {
+  const auto wanted = parse_web_query(query);
+  if (!wanted) return fail(400, wanted.error().message);
+  const auto range = choose_range(*wanted, clock_().wall_ms);
+  if (!range) return fail(400, range.error().message);
+  if (!check_node_name(name) || !board_.find(name)) {
+    return fail(404, concat("Node not found: ", quote_for_message(name)));
+  }
+  const auto json = describe_history(memory_, options_.history, name, *range, wanted->ids);
+  return json ? answer(*json) : fail(503, json.error().message);
 }
 
 HttpResponse Web::show_events(std::string_view query) const {

@@ -16,7 +16,9 @@
 #include "cloud/latest_view.h"
 #include "cloud/web_board.h"
 #include "cloud/web_events.h"
+#include "cloud/web_guard.h"
 #include "cloud/web_hub.h"
+#include "cloud/web_memory.h"
 #include "cloud/web_page.h"
 #include "transport/clock.h"
 #include "transport/frame.h"
@@ -27,8 +29,10 @@ namespace godwit {
 
 struct WebOptions {
   std::string relay;  // its name
-  bool asks_database = false;
   std::span<const WebAsset> page{};
+  HistoryOptions history{};              // of the database, if there is one
+  std::size_t memory_bytes = 64U << 20;  // of the last minutes
+  WebGuardOptions guard{};
 };
 
 class Web {
@@ -41,7 +45,7 @@ class Web {
 
   // For Relay::observe(). `view` has learned of it before.
   void on_live(std::string_view node, const Schema& schema, const Frame& frame);
-  void on_history(std::string_view node, const Frame& frame);
+  void on_history(std::string_view node, const Schema& schema, const Frame& frame);
   void on_presence(std::string_view node, const NodePresence* presence, bool retained);
 
   // Any thread. May block while the database is asked.
@@ -53,6 +57,7 @@ class Web {
   [[nodiscard]] HttpResponse show(const HttpRequest& request);
   [[nodiscard]] HttpResponse show_fleet() const;
   [[nodiscard]] HttpResponse show_node(std::string_view name) const;
+  [[nodiscard]] HttpResponse show_history(std::string_view name, std::string_view query) const;
   [[nodiscard]] HttpResponse show_events(std::string_view query) const;
   [[nodiscard]] HttpResponse open_stream(std::string_view query);
 
@@ -61,9 +66,11 @@ class Web {
   const Api& api_;
   const Clock clock_;
   const std::int64_t started_ms_;
+  WebGuard guard_;
   WebHub hub_;
   WebEvents events_;
   WebBoard board_;
+  WebMemory memory_;
   std::mutex mutex_;
   std::condition_variable stopped_;
   bool stopping_ = false;  // protected by mutex_

@@ -3,9 +3,13 @@ import http.client
 import json
 import re
 import signal
+import ssl
+import subprocess
 import threading
+import time
 import unittest
 import urllib.error
+import urllib.parse
 import urllib.request
 
 from pipeline import Pipeline, eventually, free_port, http_get
@@ -65,6 +69,27 @@ class WebTest(unittest.TestCase):
         except urllib.error.HTTPError as error:
             return error.code, error.headers
 
+    def history(self, relay):
+        """The present from memory, what was before it from the database: the same readings."""
+        path = "/web/v1/nodes/edge-1/history?step_s=1&id=node_memory_MemAvailable_bytes&id=node_load1"
+        first = self.get(relay, path.replace("step_s=1&", ""))
+        self.assertEqual(first["source"], "database")  # the relay is not 15 minutes old
+
+        def points(begin, end):
+            answer = self.get(relay, f"{path}&from_ms={begin}&to_ms={end}")
+            row = next((s for s in answer["series"] if s["id"] == "node_memory_MemAvailable_bytes"), {"values": []})
+            return answer["source"], {t: v for t, v in zip(answer["times"], row["values"]) if v is not None}
+
+        def both():
+            now = int(time.time() * 1000)
+            memory, stored = points(now - 5000, now), points(now - 3600_000, now - 3_000)
+            right = (memory[0], stored[0]) == ("memory", "database")
+            return (memory, stored) if right and memory[1] and stored[1] else None
+        memory, stored = eventually(both, what="history from both")
+        self.assertTrue(all(v > 0 for v in [*memory[1].values(), *stored[1].values()]))
+        injected = urllib.parse.quote('node_load1"} or vector(1) or up{a="b')
+        self.assertEqual(self.refusal(relay, f"/web/v1/nodes/edge-1/history?id={injected}")[0], 400)
+
     def page(self, relay):
         """Its files, each as the other names it; a relay that was built without it says so."""
         html = http_get(relay.web + "/nodes/edge-1").decode()
@@ -110,8 +135,11 @@ class WebTest(unittest.TestCase):
 
             stream = Stream(relay.web_port, "/web/v1/stream?node=edge-1")
             self.assertEqual(stream.reply.headers["Content-Type"], "text/event-stream")
-            eventually(lambda: stream.of("hello") and stream.of("fleet"), what="greeting and fleet")
+            eventually(lambda: stream.of("hello") and stream.of("fleet") and stream.of("node"),
+                       what="greeting, fleet and readings")
             self.assertEqual(stream.events[0][0], "hello")
+            self.assertIn("node_memory_MemAvailable_bytes", stream.of("node")[0]["values"])
+            self.history(relay)
 
             # Frames go to one relay or the other; presence comes from what both see.
             other = self.relay(p, "other")
@@ -134,6 +162,74 @@ class WebTest(unittest.TestCase):
             eventually(lambda: again.of("hello"), what="greeting of the new relay")
             eventually(lambda: known(relay), what="the node at the new relay")
             again.close()
+
+    def test_tls_tokens_and_certificates(self):
+        with Pipeline() as p:
+            keys = p.make_certificates()
+            tokens = p.folder / "tokens"
+            tokens.write_text("first-token\n")
+            relay = self.relay(p, extra=f"  auth: {{bearer_token_file: {tokens}}}\n  tls: {{cert: {keys}/broker.crt, "
+                               f"key: {keys}/broker.key, client_ca: {keys}/ca.crt}}\n")
+            relay.web = f"https://localhost:{relay.web_port}"
+
+            def context(client=None, ca=keys / "ca.crt"):
+                made = ssl.create_default_context(cafile=ca)
+                if client:
+                    made.load_cert_chain(f"{client}.crt", f"{client}.key")
+                return made
+
+            def get(path, token=None, using=None):
+                headers = {"Authorization": f"Bearer {token}"} if token else {}
+                request = urllib.request.Request(relay.web + path, headers=headers)
+                try:
+                    with urllib.request.urlopen(request, timeout=20, context=using or context()) as reply:
+                        return reply.status
+                except urllib.error.HTTPError as error:
+                    return error.code
+
+            def all_data(token=None, using=None):
+                return {get(path, token, using) for path in
+                        ("/web/v1/fleet", "/web/v1/events", "/api/v1/metrics/cluster", "/health")}
+            self.assertEqual([get(path) for path in ("/healthz", "/", "/nodes/x")], [200, 200, 200])
+            self.assertEqual(all_data(), {401})
+            self.assertEqual(get("/web/v1/stream"), 401)
+            self.assertEqual(all_data("first-token"), {200})
+            self.assertEqual(all_data(using=context(keys / "client")), {200})
+            self.assertEqual(get("/web/v1/fleet", "wrong"), 401)
+            # Rotation: both, then the second alone.
+            tokens.write_text("first-token\nsecond-token\n")
+            self.assertEqual((get("/web/v1/fleet", "first-token"), get("/web/v1/fleet", "second-token")), (200, 200))
+            tokens.write_text("second-token\n")
+            self.assertEqual((get("/web/v1/fleet", "first-token"), get("/web/v1/fleet", "second-token")), (401, 200))
+
+            # A client of another CA is refused at once, and plain HTTP gets nothing.
+            other = p.folder / "other"
+            subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
+                            "/CN=stranger", "-keyout", f"{other}.key", "-out", f"{other}.crt"],
+                           check=True, capture_output=True)
+            with self.assertRaises(OSError):
+                get("/web/v1/fleet", "second-token", context(other))
+            with self.assertRaises((OSError, http.client.HTTPException)):
+                http_get(f"http://localhost:{relay.web_port}/healthz")
+            old = ssl.create_default_context(cafile=keys / "ca.crt")
+            old.minimum_version = old.maximum_version = ssl.TLSVersion.TLSv1_2
+            self.assertEqual(get("/healthz", using=old), 200)
+            old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            old.check_hostname, old.verify_mode = False, ssl.CERT_NONE
+            old.set_ciphers("ALL:@SECLEVEL=0")
+            old.minimum_version = old.maximum_version = ssl.TLSVersion.TLSv1_1
+            with self.assertRaises(OSError):
+                get("/healthz", using=old)
+
+            # The certificate is read anew.
+            for part in ("crt", "key"):
+                (keys / f"broker.{part}").write_bytes((p.folder / f"other.{part}").read_bytes())
+            stranger = ssl.create_default_context(cafile=f"{other}.crt")
+            stranger.check_hostname = False
+            eventually(lambda: get("/healthz", using=stranger) == 200, what="the new certificate")
+
+            # Guessing ends soon.
+            eventually(lambda: get("/web/v1/fleet", "guess", stranger) == 429, what="no more guesses")
 
 
 if __name__ == "__main__":
