@@ -178,6 +178,7 @@ Result<WebRange> choose_range(const WebQuery& query, std::int64_t now_ms) {
   // The same moments whenever it is asked.
   range.from_ms = (range.from_ms + range.step_ms - 1) / range.step_ms * range.step_ms;
   range.to_ms = range.to_ms / range.step_ms * range.step_ms;
+  range.from_ms = std::min(range.from_ms, range.to_ms);
   return range;
 }
 
