@@ -4,7 +4,7 @@
 
     test/peers/kube_apiserver.py COMMAND...        # finds it in $GODWIT_KUBERNETES, kubectl in $KUBECONFIG
 
-`scripts/test --kubernetes` runs the tests so. Needs Go 1.22, kubectl, openssl and etcd. The first run builds the API
+`scripts/test --kubernetes` and `--kubeedge` run tests so. Needs Go 1.22, kubectl, openssl and etcd. The first run builds the API
 server from its Go module, some minutes, into build/kube-apiserver; no part of the tests that run by themselves."""
 import json
 import os
@@ -22,7 +22,7 @@ sys.path.append(str(SOURCE / "test/e2e"))
 from pipeline import Process, eventually, free_port  # noqa: E402
 
 VERSION = "1.30.14"
-CRDS = (("github.com/kubeedge/kubeedge@v1.23.1", "build/crds/router/*.yaml"),
+CRDS = (("github.com/kubeedge/kubeedge@v1.23.0", "build/crds/*/*.yaml"),
         ("github.com/prometheus-operator/prometheus-operator@v0.75.0",
          "example/prometheus-operator-crd/*_servicemonitors.yaml"))
 # Modules that k8s.io/kubernetes has in its own tree, and replaces.
