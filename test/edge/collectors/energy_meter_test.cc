@@ -15,7 +15,7 @@ TEST_CASE("energy never falls, and nothing is made up for a gap") {
   CHECK(energy.add("a", 200, 400'000) == 1500);
   CHECK(energy.add("a", 0, 410'000) == 2500);
   // In tenths of a joule, but added up exactly.
-  for (int i = 1; i <= 10; ++i) energy.add("c", 0.04, 1000 * i);
+  for (std::int64_t second = 1; second <= 10; ++second) energy.add("c", 0.04, 1000 * second);
   CHECK(energy.add("c", 0.04, 11'000) == 0.4);
 }
 
