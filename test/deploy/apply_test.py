@@ -94,7 +94,7 @@ class ApplyTest(unittest.TestCase):
         for way in ((), ("--server-side",)):
             wipe()
             kubectl("apply", *way, "-k", DEPLOY / "base/namespace")
-            for name, rendered in deploy_test.renders():
+            for name, rendered in deploy_test.all_renders():
                 with self.subTest(overlay=name, way=way):
                     told = kubectl("apply", *way, "--dry-run=server", "--validate=strict", "-f", "-", given=rendered)
                     self.assertEqual(len(told.splitlines()), len(rendered), told)
@@ -190,13 +190,14 @@ class ApplyTest(unittest.TestCase):
             settings["eventbus"]["master_key_file"] = str(here / "key")
             settings["kubernetes"] = {"url": REAL["url"], "ca": REAL["ca"], "token_file": str(here / "token")}
             settings["http"] = {"listen": f"127.0.0.1:{free_port()}"}
-            settings["api"] = {"listen": ""}
+            settings["web"] = {"listen": ""}
             (here / "relay.yaml").write_text(yaml.safe_dump(settings))
             argv = [BIN / "godwit-relay", "run", "--config", here / "relay.yaml"]
             relay = Process(here, "relay", argv).start()
             self.addCleanup(relay.stop)
             wanted = {"godwit-down", "godwit-up-edge-1", "godwit-up-edge-2", "godwit-up-edge-3"}
-            eventually(lambda: rules().keys() == wanted, what="a Rule of each edge node")
+            eventually(lambda: not relay.alive() or rules().keys() == wanted, 60, "a Rule of each edge node")
+            self.assertTrue(relay.alive(), relay.output())
             self.assertEqual(endpoints(), ["eventbus", "rest"])
             self.assertEqual(rules()["godwit-up-edge-2"]["spec"]["sourceResource"],
                              {"topic": "user/godwit/up", "node_name": "edge-2"})

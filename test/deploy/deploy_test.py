@@ -28,7 +28,7 @@ from pipeline import BIN, Pipeline, Process, eventually, free_port, http_get  # 
 
 DEPLOY = SOURCE / "deploy"
 OVERLAYS = sorted(path.name for path in (DEPLOY / "overlays").iterdir())
-OPTIONAL = ("jtop", "host-certificates", "relay-hpa", "node-annotations", "node-conditions")  # components that no overlay has
+OPTIONAL = ("jtop", "host-certificates", "relay-hpa", "node-annotations", "node-conditions")  # components that no overlay has, and that give no rights to the agent
 BUILD = BIN.parent
 
 
@@ -63,9 +63,16 @@ def render_component(name):
         return render(site)
 
 
-def renders():
+def renders(components=OPTIONAL):
     yield from ((name, render(DEPLOY / "overlays" / name)) for name in OVERLAYS)
-    yield from ((f"edgemesh-{name}", render_component(name)) for name in OPTIONAL)
+    yield from ((f"edgemesh-{name}", render_component(name)) for name in components)
+
+
+def all_renders():
+    """With every component that no overlay has."""
+    used = "".join(path.read_text() for path in (DEPLOY / "overlays").rglob("kustomization.yaml"))
+    yield from renders(sorted(path.name for path in (DEPLOY / "components").iterdir()
+                              if f"components/{path.name}" not in used))
 
 
 def of_kind(objects, kind, name=None):
@@ -270,7 +277,7 @@ class SchemaTest(unittest.TestCase):
     def test_kubernetes_schemas(self):
         """All objects but those of others' CRDs, against the schemas that the PyPI package brings along."""
         import kubernetes_validate
-        for name, objects in renders():
+        for name, objects in all_renders():
             for o in objects:
                 if o["apiVersion"].split("/")[0] == "monitoring.coreos.com":
                     continue
