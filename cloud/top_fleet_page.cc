@@ -139,8 +139,14 @@ Layout lay_out(std::size_t width, std::size_t longest_name) {
   const std::size_t more =
       std::min(left, std::min(most_name, std::max(longest_name, least_name)) - least_name);
   out.name = std::min(width, least_name + more);
-  out.kind = width > out.name + 1 ? least_kind + left - more : 0;
+  if (width > out.name + 1) out.kind = std::min(least_kind + left - more, width - out.name - 1);
   return out;
+}
+
+std::string names_of(std::string_view name, std::string_view kind, const Layout& layout) {
+  std::string text = fit(name, layout.name);
+  if (layout.kind > 0) text += concat(" ", fit(kind, layout.kind));
+  return text;
 }
 
 }  // namespace
@@ -163,7 +169,7 @@ std::vector<std::string> TopView::fleet_body(const TopScene& scene, Terminal::Si
   std::size_t longest = 0;
   for (const auto* node : all) longest = std::max(longest, node->summary.name.size());
   const Layout layout = lay_out(size.columns, longest);
-  std::string header = concat(fit("NODE", layout.name), " ", fit("KIND", layout.kind));
+  std::string header = names_of("NODE", "KIND", layout);
   for (const auto* column : layout.shown) {
     header += concat(" ", fit(column->title, column->width, column->align));
   }
@@ -178,8 +184,7 @@ std::vector<std::string> TopView::fleet_body(const TopScene& scene, Terminal::Si
     const TopNode& node = *all[i];
     const bool is_selected = i == row_;
     const std::string kind = printable(node.summary.kind.empty() ? "-" : node.summary.kind);
-    std::string line =
-        concat(fit(printable(node.summary.name), layout.name), " ", fit(kind, layout.kind));
+    std::string line = names_of(printable(node.summary.name), kind, layout);
     for (const auto* column : layout.shown) {
       const Cell cell = column->cell(node, scene.now_wall_ms);
       const std::string text = fit(cell.text, column->width, column->align);
