@@ -11,8 +11,6 @@
 namespace godwit {
 namespace {
 
-// Backlog comes in frames one after the other; this long without one, the next begins anew.
-constexpr std::int64_t pause_ms = 60'000;
 // Collectors whose readings a summary is made of.
 constexpr std::string_view summarised[] = {"cpu",        "health", "jtop",  "memory", "npu_smi",
                                            "nvidia_smi", "self",   "tegra", "uname"};
@@ -77,6 +75,9 @@ void FleetWatch::on_status(std::string_view node, const Message& message,
                            std::int64_t now_wall_ms) {
   if (message.payload.empty()) {
     fleet_.forget(node);
+    if (const auto backlog = backlogs_.find(node); backlog != backlogs_.end()) {
+      backlogs_.erase(backlog);
+    }
     changed_.emplace(node);
     return;
   }
@@ -87,7 +88,11 @@ void FleetWatch::on_status(std::string_view node, const Message& message,
   }
   fleet_.on_status(node, *status, message.retained ? 0 : now_wall_ms);
   const auto known = fleet_.nodes().find(node);
-  view_.on_presence(node, known != fleet_.nodes().end() && known->second.online);
+  if (known == fleet_.nodes().end()) return;  // there is no room for more
+  view_.on_presence(node, known->second.online);
+  BacklogWatch& backlog = backlogs_[std::string(node)];
+  const bool is_will = !status->online && status->wall_ms == 0;
+  if (!is_will && !backlog.episode()) backlog.on_told(status->backlog_ticks, std::nullopt);
   changed_.emplace(node);
 }
 
@@ -107,30 +112,52 @@ void FleetWatch::on_latest(std::string_view node, const Message& message,
     if (!read_series(series, value, schema, frame)) ++unreadable_;
   }
   view_.on_live(node, schema, frame, now_wall_ms);
+  note_live(node, {});
   changed_.emplace(node);
 }
 
 void FleetWatch::on_frame(std::string_view node, const Schema& schema, const Frame& frame) {
   fleet_.on_frame(node, now_wall_ms_, frame.history, frame.lost);
   changed_.emplace(node);
-  if (!frame.history) return view_.on_live(node, schema, frame, now_wall_ms_);
-  if (!fleet_.nodes().contains(node)) return;
-  Stretch& stretch = backlogs_[std::string(node)];
-  if (now_wall_ms_ - stretch.last_wall_ms > pause_ms || frame.times_ms.back() < stretch.last_ms) {
-    stretch = {frame.times_ms.front(), now_wall_ms_, 0, 0};
+  const BacklogWatch::Piece piece{frame.times_ms.front(), frame.times_ms.back(), frame.ticks(),
+                                  frame.samples()};
+  if (!frame.history) {
+    view_.on_live(node, schema, frame, now_wall_ms_);
+    note_live(node, piece);
+  } else if (const auto backlog = backlogs_.find(node); backlog != backlogs_.end()) {
+    backlog->second.on_history(piece, now_wall_ms_);
   }
-  stretch.last_ms = frame.times_ms.back();
-  stretch.last_wall_ms = now_wall_ms_;
 }
 
-NodeSummary FleetWatch::summary(std::string_view node) const {
+void FleetWatch::note_live(std::string_view node, const BacklogWatch::Piece& piece) {
+  const auto backlog = backlogs_.find(node);
+  if (backlog == backlogs_.end()) return;
+  std::optional<std::uint64_t> ticks;
+  std::optional<double> age_s;
+  view_.visit(node, [&](const NodeReadings& readings) {
+    for (const auto& reading : readings.readings) {
+      if (reading.time_ms == INT64_MIN) continue;
+      const std::string_view name = reading.series->name;
+      const bool is_count = reading.value >= 0 && reading.value < 1e15;
+      if (name == "godwit_buffer_ticks" && is_count) {
+        ticks = static_cast<std::uint64_t>(reading.value);
+      }
+      if (name == "godwit_buffer_oldest_age_seconds") age_s = reading.value;
+    }
+  });
+  if (ticks) backlog->second.on_live(piece, ticks, age_s);
+}
+
+NodeSummary FleetWatch::summary(std::string_view node, std::int64_t now_wall_ms) const {
   const auto presence = fleet_.nodes().find(node);
   if (presence == fleet_.nodes().end()) return {};
   NodeSummary out;
   const bool has_readings = view_.visit(node, [&](const NodeReadings& readings) {
     out = summarize(node, presence->second, &readings);
   });
-  return has_readings ? out : summarize(node, presence->second, nullptr);
+  if (!has_readings) out = summarize(node, presence->second, nullptr);
+  out.backlog = backlog(node, now_wall_ms);
+  return out;
 }
 
 bool FleetWatch::has_heard(std::string_view node) const {
@@ -141,19 +168,9 @@ bool FleetWatch::has_heard(std::string_view node) const {
   return heard;
 }
 
-CatchUp FleetWatch::catch_up(std::string_view node, std::int64_t now_wall_ms) const {
+WebBacklog FleetWatch::backlog(std::string_view node, std::int64_t now_wall_ms) const {
   const auto found = backlogs_.find(node);
-  if (found == backlogs_.end() || now_wall_ms - found->second.last_wall_ms > pause_ms) return {};
-  const Stretch& stretch = found->second;
-  CatchUp out{stretch.last_ms, -1};
-  // Node time gained per time that passed, beyond the second per second that it needs to stay.
-  const auto took = static_cast<double>(now_wall_ms - stretch.first_wall_ms);
-  const auto gained = static_cast<double>(stretch.last_ms - stretch.first_ms) - took;
-  const auto behind = static_cast<double>(now_wall_ms - stretch.last_ms);
-  if (took >= 2000 && gained > 0 && behind > 0 && behind * took / gained < 1e12) {
-    out.left_ms = static_cast<std::int64_t>(behind * took / gained);
-  }
-  return out;
+  return found == backlogs_.end() ? WebBacklog() : found->second.describe(now_wall_ms);
 }
 
 }  // namespace godwit

@@ -27,8 +27,8 @@ std::string ago(std::int64_t then_ms, std::int64_t now_ms) {
 }
 
 Color health_color(const NodeSummary& node) {
-  if (node.health == Health::failed) return Color::red;
-  if (node.health == Health::ok && node.problems.empty()) return Color::green;
+  if (node.health == Health::critical) return Color::red;
+  if (node.health == Health::ok) return Color::green;
   return node.health == Health::none ? Color::none : Color::yellow;
 }
 
@@ -36,12 +36,19 @@ std::string or_dash(std::string_view text) {
   return text.empty() ? std::string("-") : printable(text);
 }
 
-std::string backlog_text(const NodeSummary& node) {
-  std::string text = node.backlog_ticks == 0 ? "-" : std::to_string(node.backlog_ticks);
-  if (node.backlog_ticks > 0 && node.backlog_seconds && std::abs(*node.backlog_seconds) < 1e12) {
-    text += concat(" (", human_duration(std::llround(*node.backlog_seconds * 1000)), ")");
+std::string backlog_text(const WebBacklog& backlog) {
+  if (backlog.ticks == 0) return "-";
+  std::string text = std::to_string(backlog.ticks);
+  if (backlog.age_s && std::abs(*backlog.age_s) < 1e12) {
+    text += concat(" (", human_duration(std::llround(*backlog.age_s * 1000)), ")");
   }
   return text;
+}
+
+std::string today_text(const NodeSummary& node) {
+  if (!node.day_bytes) return "-";
+  const std::string cap = node.day_limit ? concat(" of ", human_bytes(*node.day_limit)) : "";
+  return human_bytes(*node.day_bytes) + cap;
 }
 
 Row row_of(const NodeSummary& node, std::int64_t now_ms) {
@@ -51,14 +58,14 @@ Row row_of(const NodeSummary& node, std::int64_t now_ms) {
           {node.online ? "online" : "offline", node.online ? Color::green : Color::red},
           {ago(node.since_ms, now_ms)},
           {or_dash(health_name(node.health)), health_color(node)},
-          {backlog_text(node), node.catching_up ? Color::yellow : Color::none},
+          {backlog_text(node.backlog), node.backlog.catching_up ? Color::yellow : Color::none},
           {or_dash(node.clock), is_clock_bad ? Color::yellow : Color::none},
           {!node.link.empty() ? printable(node.link)
            : node.online      ? "open"
                               : "-",
            node.link.empty() ? Color::none : Color::yellow},
           {ago(node.last_reading_ms, now_ms)},
-          {node.day_bytes ? human_bytes(*node.day_bytes) : "-"}};
+          {today_text(node)}};
 }
 
 void write_times(const NodeSummary& node, std::int64_t now_ms, JsonWriter& json) {
@@ -91,20 +98,20 @@ void write_node(const NodeSummary& node, std::int64_t now_ms, JsonWriter& json) 
   number("memory_ratio", node.memory);
   number("temperature_celsius", node.celsius);
   number("power_watts", node.watts);
-  json.member("backlog_ticks", node.backlog_ticks);
-  number("backlog_age_seconds", node.backlog_seconds);
-  json.member("catching_up", node.catching_up);
+  json.member("backlog_ticks", node.backlog.ticks);
+  number("backlog_age_seconds", node.backlog.age_s);
+  json.member("catching_up", node.backlog.catching_up);
   text("clock", node.clock);
   json.member("link", node.link.empty() ? std::string_view("open") : std::string_view(node.link));
   number("link_day_bytes", node.day_bytes);
+  number("link_day_limit_bytes", node.day_limit);
   json.end_object();
 }
 
 }  // namespace
 
 bool is_unwell(const NodeSummary& node) {
-  return !node.online || node.health == Health::degraded || node.health == Health::failed ||
-         !node.problems.empty();
+  return !node.online || node.health == Health::warning || node.health == Health::critical;
 }
 
 std::string nodes_table(std::span<const NodeSummary> nodes, std::int64_t now_wall_ms, bool color) {

@@ -25,7 +25,7 @@ std::string nodes_table(std::span<const NodeSummary> nodes, std::int64_t now_wal
 // One array. Keys without a value are left out; times are milliseconds since 1970.
 std::string nodes_json(std::span<const NodeSummary> nodes, std::int64_t now_wall_ms);
 
-// Offline, or an accelerator of it is degraded or failed, or something is the matter with it.
+// Offline, or its health is warning or critical.
 bool is_unwell(const NodeSummary& node);
 
 // Ends when all that is retained has come: no retained message for half a second (or ten round

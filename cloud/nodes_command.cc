@@ -91,8 +91,8 @@ int nodes_command(MqttOptions broker, const NodesOptions& options) {
   if (Status status = listen(watch, options, fleet); !status) return complain(status.error());
 
   std::vector<NodeSummary> nodes;
-  for (const auto& [name, presence] : fleet.nodes()) nodes.push_back(fleet.summary(name));
   const std::int64_t now_ms = system_clock()().wall_ms;
+  for (const auto& [name, presence] : fleet.nodes()) nodes.push_back(fleet.summary(name, now_ms));
   const std::string text =
       options.json ? nodes_json(nodes, now_ms) : nodes_table(nodes, now_ms, options.color);
   std::fputs(text.c_str(), stdout);

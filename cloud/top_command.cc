@@ -83,13 +83,13 @@ class Top {
     drawn_ms_ = steady_ms();
     for (const auto& name : fleet_.take_changed()) {
       if (fleet_.nodes().contains(name)) {
-        nodes_[name].summary = fleet_.summary(name);
+        nodes_[name] = fleet_.summary(name, now_wall_ms);
       } else {
         nodes_.erase(name);
       }
     }
     for (auto& [name, node] : nodes_) {
-      if (node.summary.catching_up) node.catch_up = fleet_.catch_up(name, now_wall_ms);
+      if (node.backlog.catching_up) node.backlog = fleet_.backlog(name, now_wall_ms);
     }
   }
 

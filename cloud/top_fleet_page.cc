@@ -11,7 +11,7 @@ namespace godwit {
 namespace {
 
 using Health = NodeSummary::Health;
-constexpr std::int64_t old_backlog_ms = 60'000;
+constexpr double old_backlog_s = 60;
 constexpr std::int64_t silent_ms = 90'000;
 
 struct Cell {
@@ -27,70 +27,65 @@ std::string whole(const std::optional<double>& value, std::string_view unit) {
   return value && std::abs(*value) < 1e6 ? concat(std::lround(*value), unit) : std::string("-");
 }
 
-Cell state_cell(const TopNode& node, std::int64_t now_ms) {
-  const NodeSummary& one = node.summary;
+Cell state_cell(const NodeSummary& node, std::int64_t now_ms) {
   const std::string since =
-      one.since_ms == 0 ? std::string() : human_duration(now_ms - one.since_ms);
-  return {concat(one.online ? "up " : "down ", since), one.online ? Color::green : Color::red};
+      node.since_ms == 0 ? std::string() : human_duration(now_ms - node.since_ms);
+  return {concat(node.online ? "up " : "down ", since), node.online ? Color::green : Color::red};
 }
 
-Cell health_cell(const TopNode& node, std::int64_t /*now_ms*/) {
-  const NodeSummary& one = node.summary;
-  const Color color = one.health == Health::failed ? Color::red
-                      : one.health == Health::ok   ? Color::green
-                      : one.health == Health::none ? Color::none
-                                                   : Color::yellow;
-  return {one.health == Health::none ? "-" : std::string(health_name(one.health)), color};
+Cell health_cell(const NodeSummary& node, std::int64_t /*now_ms*/) {
+  const Color color = node.health == Health::critical ? Color::red
+                      : node.health == Health::ok     ? Color::green
+                      : node.health == Health::none   ? Color::none
+                                                      : Color::yellow;
+  return {node.health == Health::none ? "-" : std::string(health_name(node.health)), color};
 }
 
-Cell use_cell(const TopNode& node, std::int64_t /*now_ms*/) {
-  return {percent(node.summary.utilization)};
+Cell use_cell(const NodeSummary& node, std::int64_t /*now_ms*/) {
+  return {percent(node.utilization)};
 }
 
-Cell memory_cell(const TopNode& node, std::int64_t /*now_ms*/) {
-  const bool is_full = node.summary.memory.value_or(0) > 0.95;
-  return {percent(node.summary.memory), is_full ? Color::yellow : Color::none};
+Cell memory_cell(const NodeSummary& node, std::int64_t /*now_ms*/) {
+  const bool is_full = node.memory.value_or(0) > 0.95;
+  return {percent(node.memory), is_full ? Color::yellow : Color::none};
 }
 
-Cell temperature_cell(const TopNode& node, std::int64_t /*now_ms*/) {
-  return {whole(node.summary.celsius, "°C")};
+Cell temperature_cell(const NodeSummary& node, std::int64_t /*now_ms*/) {
+  return {whole(node.celsius, "°C")};
 }
 
-Cell power_cell(const TopNode& node, std::int64_t /*now_ms*/) {
-  const auto& watts = node.summary.watts;
+Cell power_cell(const NodeSummary& node, std::int64_t /*now_ms*/) {
+  const auto& watts = node.watts;
   return {watts && std::abs(*watts) < 1e6 ? human_value("hw_power_watts", *watts) : "-"};
 }
 
-Cell backlog_cell(const TopNode& node, std::int64_t now_ms) {
-  const NodeSummary& one = node.summary;
-  if (one.catching_up && node.catch_up.left_ms >= 0) {
-    return {concat("~", human_duration(node.catch_up.left_ms), " left"), Color::yellow};
+Cell backlog_cell(const NodeSummary& node, std::int64_t /*now_ms*/) {
+  const WebBacklog& backlog = node.backlog;
+  const auto text = [](double seconds) {
+    return human_duration(std::llround(std::clamp(seconds, 0.0, 1e12) * 1000));
+  };
+  if (backlog.catching_up && backlog.left_s) {
+    return {concat("~", text(*backlog.left_s), " left"), Color::yellow};
   }
-  if (one.catching_up && node.catch_up.reached_ms > 0) {
-    return {concat(human_duration(now_ms - node.catch_up.reached_ms), " old"), Color::yellow};
-  }
-  const double seconds = one.backlog_seconds.value_or(0);
-  if (seconds * 1000 > old_backlog_ms && seconds < 1e12) {
-    return {concat(human_duration(std::llround(seconds * 1000)), " old"), Color::yellow};
-  }
+  const double age_s = backlog.age_s.value_or(0);
+  if (age_s > old_backlog_s) return {concat(text(age_s), " old"), Color::yellow};
   return {"-"};
 }
 
-Cell last_cell(const TopNode& node, std::int64_t now_ms) {
-  const std::int64_t last_ms = node.summary.last_reading_ms;
+Cell last_cell(const NodeSummary& node, std::int64_t now_ms) {
+  const std::int64_t last_ms = node.last_reading_ms;
   if (last_ms == 0) return {"-"};
   return {human_duration(now_ms - last_ms),
           now_ms - last_ms > silent_ms ? Color::yellow : Color::none};
 }
 
-Cell today_cell(const TopNode& node, std::int64_t /*now_ms*/) {
-  const auto& bytes = node.summary.day_bytes;
-  return {bytes ? human_bytes(*bytes) : "-",
-          node.summary.link.empty() ? Color::none : Color::yellow};
+Cell today_cell(const NodeSummary& node, std::int64_t /*now_ms*/) {
+  const auto& bytes = node.day_bytes;
+  return {bytes ? human_bytes(*bytes) : "-", node.link.empty() ? Color::none : Color::yellow};
 }
 
-Cell clock_cell(const TopNode& node, std::int64_t /*now_ms*/) {
-  const std::string& clock = node.summary.clock;
+Cell clock_cell(const NodeSummary& node, std::int64_t /*now_ms*/) {
+  const std::string& clock = node.clock;
   const bool is_bad = clock == "unknown" || clock == "disputed";
   return {clock.empty() ? "-" : printable(clock), is_bad ? Color::yellow : Color::none};
 }
@@ -100,7 +95,7 @@ struct Column {
   std::size_t width;
   int rank;  // the lowest are shown where there is room for few
   Align align;
-  Cell (*cell)(const TopNode& node, std::int64_t now_ms);
+  Cell (*cell)(const NodeSummary& node, std::int64_t now_ms);
 };
 constexpr std::array columns = {
     Column{"STATE", 11, 0, Align::left, state_cell},
@@ -154,20 +149,20 @@ std::string names_of(std::string_view name, std::string_view kind, const Layout&
 std::vector<std::string> TopView::fleet_body(const TopScene& scene, Terminal::Size size) {
   const Rows all = rows(scene);
   page_rows_ = std::max<std::size_t>(1, size.rows - std::min<std::size_t>(size.rows, 1));
-  const auto found = std::find_if(
-      all.begin(), all.end(), [&](const TopNode* node) { return node->summary.name == selected_; });
+  const auto found = std::find_if(all.begin(), all.end(),
+                                  [&](const NodeSummary* node) { return node->name == selected_; });
   if (is_chosen_ && found != all.end()) {
     row_ = static_cast<std::size_t>(found - all.begin());
   } else {
     row_ = is_chosen_ ? std::min(row_, all.size() - std::min<std::size_t>(all.size(), 1)) : 0;
-    selected_ = all.empty() ? std::string() : all[row_]->summary.name;
+    selected_ = all.empty() ? std::string() : all[row_]->name;
   }
   first_ = std::min(first_, row_);
   if (row_ >= first_ + page_rows_) first_ = row_ - page_rows_ + 1;
   if (first_ + page_rows_ > all.size()) first_ = all.size() - std::min(all.size(), page_rows_);
 
   std::size_t longest = 0;
-  for (const auto* node : all) longest = std::max(longest, node->summary.name.size());
+  for (const auto* node : all) longest = std::max(longest, node->name.size());
   const Layout layout = lay_out(size.columns, longest);
   std::string header = names_of("NODE", "KIND", layout);
   for (const auto* column : layout.shown) {
@@ -181,10 +176,10 @@ std::vector<std::string> TopView::fleet_body(const TopScene& scene, Terminal::Si
     lines.push_back(fit(why, size.columns));
   }
   for (std::size_t i = first_; i < std::min(all.size(), first_ + page_rows_); ++i) {
-    const TopNode& node = *all[i];
+    const NodeSummary& node = *all[i];
     const bool is_selected = i == row_;
-    const std::string kind = printable(node.summary.kind.empty() ? "-" : node.summary.kind);
-    std::string line = names_of(printable(node.summary.name), kind, layout);
+    const std::string kind = printable(node.kind.empty() ? "-" : node.kind);
+    std::string line = names_of(printable(node.name), kind, layout);
     for (const auto* column : layout.shown) {
       const Cell cell = column->cell(node, scene.now_wall_ms);
       const std::string text = fit(cell.text, column->width, column->align);

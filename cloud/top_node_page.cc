@@ -35,25 +35,23 @@ std::string state_line(const NodeSummary& node, std::int64_t now_ms) {
   add("clock", node.clock);
   add("link", node.link.empty() ? "open" : node.link);
   if (node.day_bytes) text += concat(", ", human_bytes(*node.day_bytes), " today");
+  if (node.day_limit) text += concat(" of ", human_bytes(*node.day_limit));
   if (node.last_reading_ms != 0) {
     text += concat(", last reading ", human_duration(now_ms - node.last_reading_ms), " ago");
   }
   return text;
 }
 
-std::string backlog_line(const TopNode& node) {
-  const NodeSummary& one = node.summary;
-  std::string text = concat(one.backlog_ticks, " ticks wait");
-  if (one.backlog_seconds && std::abs(*one.backlog_seconds) < 1e12) {
-    text +=
-        concat(", the oldest ", human_duration(std::llround(*one.backlog_seconds * 1000)), " old");
-  }
-  if (one.catching_up && node.catch_up.reached_ms > 0) {
-    text += concat("; catching up: has sent up to ", format_utc(node.catch_up.reached_ms));
-  }
-  if (one.catching_up && node.catch_up.left_ms >= 0) {
-    text += concat(", about ", human_duration(node.catch_up.left_ms), " left");
-  }
+std::string backlog_line(const WebBacklog& backlog) {
+  const auto duration = [](double seconds) {
+    return human_duration(std::llround(std::clamp(seconds, 0.0, 1e12) * 1000));
+  };
+  std::string text = concat(backlog.ticks, " ticks wait");
+  if (backlog.age_s) text += concat(", the oldest ", duration(*backlog.age_s), " old");
+  if (!backlog.catching_up) return text;
+  text += "; catching up";
+  if (backlog.progress) text += concat(": ", std::lround(*backlog.progress * 100), " % are sent");
+  if (backlog.left_s) text += concat(", about ", duration(*backlog.left_s), " left");
   return text;
 }
 
@@ -101,14 +99,13 @@ std::vector<std::string> TopView::reading_lines(const TopScene& scene, std::size
 std::vector<std::string> TopView::node_body(const TopScene& scene, Terminal::Size size) {
   const auto found = scene.nodes.find(selected_);
   if (found == scene.nodes.end()) return {fit("this node is no more; q goes back", size.columns)};
-  const TopNode& node = found->second;
-  const NodeSummary& one = node.summary;
+  const NodeSummary& one = found->second;
   const auto plain = [&](std::string_view text) { return fit(text, size.columns); };
   const std::string kind = one.kind.empty() ? "" : concat(", ", printable(one.kind));
   std::vector<std::string> lines;
   lines.push_back(paint(plain(concat(printable(one.name), kind)), Color::bold, color_));
   lines.push_back(plain(state_line(one, scene.now_wall_ms)));
-  lines.push_back(plain(backlog_line(node)));
+  lines.push_back(plain(backlog_line(one.backlog)));
   const auto presence = scene.fleet.nodes().find(selected_);
   if (presence != scene.fleet.nodes().end() && !presence->second.lost.empty()) {
     std::string text = "lost so far, in ticks:";

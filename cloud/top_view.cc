@@ -23,8 +23,7 @@ void drop_last(std::string& text) {
 }
 
 // Larger comes first; ties by name.
-double weight(const TopNode& node, std::size_t sort) {
-  const NodeSummary& one = node.summary;
+double weight(const NodeSummary& one, std::size_t sort) {
   switch (sort) {
     case 1:
       return one.online ? static_cast<double>(one.health) : 10;
@@ -35,7 +34,7 @@ double weight(const TopNode& node, std::size_t sort) {
     case 4:
       return one.watts.value_or(-1);
     case 5:
-      return static_cast<double>(one.backlog_ticks);
+      return static_cast<double>(one.backlog.ticks);
     case 6:
       return -static_cast<double>(one.last_reading_ms);
     default:
@@ -105,7 +104,7 @@ TopView::Wish TopView::on_key(const Key& key, const TopScene& scene) {
     const auto all = rows(scene);
     if (is_moved_ && !all.empty()) {
       row_ = std::min(row_, all.size() - 1);
-      selected_ = all[row_]->summary.name;
+      selected_ = all[row_]->name;
       is_chosen_ = true;
     }
   }
@@ -136,11 +135,11 @@ void TopView::move(std::int64_t by) {
 TopView::Rows TopView::rows(const TopScene& scene) const {
   Rows out;
   for (const auto& [name, node] : scene.nodes) {
-    if (matches(node.summary, search_)) out.push_back(&node);
+    if (matches(node, search_)) out.push_back(&node);
   }
   if (sort_ == Sort::name) return out;
   const auto sort = static_cast<std::size_t>(sort_);
-  std::stable_sort(out.begin(), out.end(), [&](const TopNode* a, const TopNode* b) {
+  std::stable_sort(out.begin(), out.end(), [&](const NodeSummary* a, const NodeSummary* b) {
     return weight(*a, sort) > weight(*b, sort);
   });
   return out;
@@ -166,21 +165,21 @@ std::string TopView::head(const TopScene& scene, std::size_t width) const {
     const std::string why = scene.reason.empty() ? std::string("connecting") : scene.reason;
     return paint(fit(concat("no broker at ", scene.broker, ": ", why), width), Color::red, color_);
   }
-  std::size_t online = 0, failed = 0, degraded = 0, catching_up = 0;
+  std::size_t online = 0, critical = 0, warning = 0, catching_up = 0;
   for (const auto& [name, node] : scene.nodes) {
-    if (!node.summary.online) continue;
+    if (!node.online) continue;
     ++online;
-    if (node.summary.health == Health::failed) ++failed;
-    if (node.summary.health == Health::degraded) ++degraded;
-    if (node.summary.catching_up) ++catching_up;
+    if (node.health == Health::critical) ++critical;
+    if (node.health == Health::warning) ++warning;
+    if (node.backlog.catching_up) ++catching_up;
   }
   std::string text =
       concat("godwit top  ", scene.broker, "  ", scene.nodes.size(), " nodes, ", online, " online");
   const auto add = [&](std::size_t count, std::string_view what) {
     if (count > 0) text += concat(", ", count, " ", what);
   };
-  add(failed, "failed");
-  add(degraded, "degraded");
+  add(critical, "critical");
+  add(warning, "with a warning");
   add(catching_up, "catching up");
   const std::string time = format_utc(scene.now_wall_ms).substr(11, 8) + "Z";
   const std::size_t left = width > time.size() + 1 ? width - time.size() - 1 : 0;
@@ -218,8 +217,8 @@ std::vector<std::string> TopView::help_body() {
           "?                     this",
           "Ctrl-C                quit",
           "",
-          "STATE    up or down, since when       USE   the busiest accelerator, or the CPU",
-          "HEALTH   the worst accelerator        MEM   the fullest accelerator, or the host",
+          "STATE    up or down, since when       USE   the accelerators, or the CPU",
+          "HEALTH   ok, unknown, warning, critical  MEM   the accelerators, or the host",
           "BACKLOG  how old the oldest reading is that waits; ~2m left while it is sent",
           "LAST     age of the newest reading    TODAY bytes over the link this UTC day"};
 }

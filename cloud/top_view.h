@@ -14,11 +14,7 @@
 
 namespace godwit {
 
-struct TopNode {
-  NodeSummary summary;
-  CatchUp catch_up;
-};
-using TopNodes = std::map<std::string, TopNode, std::less<>>;
+using TopNodes = std::map<std::string, NodeSummary, std::less<>>;
 
 // Everything that is shown besides the view's own state.
 struct TopScene {
@@ -42,7 +38,7 @@ class TopView {
  private:
   enum class Sort : std::uint8_t { name, health, use, temperature, power, backlog, last };
   enum class Page : std::uint8_t { fleet, node, help };
-  using Rows = std::vector<const TopNode*>;
+  using Rows = std::vector<const NodeSummary*>;
 
   void edit_search(const Key& key);
   void move(std::int64_t by);

@@ -51,7 +51,7 @@ TEST_CASE("a screen is never wider or longer than the terminal, whatever nodes s
         {{"godwit_buffer_oldest_age_seconds", {}, Kind::gauge}, 1e18},
         {{"godwit_link_day_bytes", {{"direction", "sent"}}, Kind::gauge}, 1e300}};
     fleet.on_message({topics::latest(name, "self"), encode_latest(now_ms, samples), true}, now_ms);
-    nodes[name].summary = fleet.summary(name);
+    nodes[name] = fleet.summary(name, now_ms);
   }
   CHECK(fleet.unreadable() == 0);
   const TopScene scene{nodes, fleet, "broker:1883", true, "", now_ms};
