@@ -51,7 +51,11 @@ NameJoins::NameJoins(const SchemaIndex& schema, std::string_view node, const Nam
 }
 
 struct NameJoins::Found {
-  std::vector<const Series*> infos;
+  struct Info {
+    const Series* series;
+    std::string_view lends;  // empty: every label
+  };
+  std::vector<Info> infos;
   std::vector<const Series*> parts;
   std::vector<std::uint32_t> live;
 };
@@ -64,7 +68,7 @@ void NameJoins::find(const Series& series, Found& found) const {
     if (exact != join.infos.end() && join.of->live) {
       found.live = exact->second;
     } else if (exact != join.infos.end()) {
-      found.infos.push_back(&schema_[exact->second.back()]);
+      found.infos.push_back({&schema_[exact->second.back()], join.of->lends});
     } else if (join.of->parts) {
       const std::string prefix = concat(key, "-");
       for (auto at = join.infos.lower_bound(prefix);
@@ -81,8 +85,9 @@ std::string_view NameJoins::look_up(const Series& series, const Found& found, co
   if (name == "@node") return node_;
   if (name == "__name__") return series.name;
   if (const auto own = find_label(series, name); !own.empty()) return own;
-  for (const Series* info : found.infos) {
-    if (const auto joined = find_label(*info, name); !joined.empty()) return joined;
+  for (const auto& info : found.infos) {
+    if (!info.lends.empty() && info.lends != name) continue;
+    if (const auto joined = find_label(*info.series, name); !joined.empty()) return joined;
   }
   return extra == nullptr ? std::string_view() : find_label(*extra, name);
 }

@@ -49,7 +49,11 @@ class SetPlan {
  private:
   void add_input(const NameRow& row, std::uint32_t column) {
     const Series& source = schema_[column];
-    joins_.with_labels(source, [&](const LabelLookup& lookup, const Holders& holders) {
+    // Without the set's labels it is the same whatever live infos there are.
+    const bool is_bare = row.labels.starts_with('-');
+    joins_.with_labels(source, [&](const LabelLookup& lookup, const Holders& told) {
+      if (is_bare && told.held) return;
+      const Holders holders = is_bare ? Holders{} : told;
       if (series_.size() == max_schema_series || !matches(row.match, lookup)) return;
       Series named = name(row, lookup);
       named.kind = keeps_kind(row.how) ? source.kind : Kind::gauge;

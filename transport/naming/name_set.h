@@ -32,13 +32,15 @@ struct NameRow {
 // parts ("0-0", "0-1") when there is no info of the whole. `live`: the info counts in the ticks
 // that have a sample of it, and the first that has one wins; a series is made for each such info,
 // and one for the ticks without. `any_with`: where the node has this canonical metric, `on` counts
-// as empty (a Jetson has one GPU, whatever its rails and sensors are called).
+// as empty (a Jetson has one GPU, whatever its rails and sensors are called). `lends`: the one
+// label that it lends, if not all.
 struct NameJoin {
   std::string_view metric;
   std::string_view on;
   bool parts = false;
   bool live = false;
   std::string_view any_with = {};
+  std::string_view lends = {};
 };
 
 struct NameSet {

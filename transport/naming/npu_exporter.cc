@@ -1,7 +1,7 @@
 // Name set `npu_exporter`: the series of Huawei's npu-exporter (Ascend mind-cluster, port 8082)
 // that npu-smi has the readings for. Memory in MB of 2^20 bytes. `id` is the chip's number on the
-// node; vdie_id, and namespace, pod_name and container_name of a chip that no pod uses, are not
-// known here and left out. Power that npu-smi tells of the card alone is each of its chips' here,
+// node; vdie_id is not known here and left out, as are namespace, pod_name and container_name of a
+// chip that no pod uses. Power that npu-smi tells of the card alone is each of its chips' here,
 // as there.
 #include "transport/naming/name_sets.h"
 
@@ -48,7 +48,11 @@ constexpr NameRow rows[] = {
     {"godwit_accelerator_process_memory_bytes", "hw_type=npu", "npu_chip_info_process_info", "process_id={pid}", megabytes},
 };
 // clang-format on
-constexpr NameJoin joins[] = {{info, "hw_id", true}, {"godwit_agent_info", ""}};
+constexpr NameJoin joins[] = {
+    {.metric = info, .on = "hw_id", .parts = true},
+    {.metric = "godwit_agent_info", .on = "", .lends = "version"},
+    {.metric = "godwit_accelerator_pod_info", .on = "hw_id", .live = true},
+};
 
 }  // namespace
 
@@ -57,7 +61,8 @@ const NameSet npu_exporter_names = {.name = "npu_exporter",
                                     .only_with = "hw_npu_info",
                                     .labels =
                                         "id={logic_id/phy_id/npu},model_name={hw_name},"
-                                        "pcie_bus_info={hw_bus_id}",
+                                        "pcie_bus_info={hw_bus_id},namespace={namespace},"
+                                        "pod_name={pod},container_name={container}",
                                     .joins = joins,
                                     .rows = rows};
 

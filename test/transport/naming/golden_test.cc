@@ -156,6 +156,11 @@ TEST_CASE("every name set on every board") {
   boards["discrete-gpu"] = of_nvidia();
   boards["ascend-310p"] = of_npu("310P/15-info-4duo-hugepages-procs-25.3.rc1.txt");
   boards["ascend-910b"] = of_npu("910B/05-info-910B3-8cards-busy-23.0.rc3.3.txt");
+  boards["ascend-910b"].add_info("godwit_accelerator_pod_info", {{"hw_id", "3-0"},
+                                                                 {"hw_type", "npu"},
+                                                                 {"namespace", "train"},
+                                                                 {"pod", "llm-0"},
+                                                                 {"container", "worker"}});
   for (auto& [board, readings] : boards) {
     const bool is_ascend = board.starts_with("ascend");
     add_health(is_ascend ? "npu_smi" : board == "discrete-gpu" ? "nvidia_smi" : "jtop", readings);
