@@ -73,9 +73,13 @@ class Jetson:
 class DashboardTest(unittest.TestCase):
     def setUp(self):
         self.pipeline = self.enterContext(Pipeline())
-        self.port = free_port()
-        self.relay = self.pipeline.relay(extra=f"web: {{listen: 127.0.0.1:{self.port}}}\n")
-        self.page = f"http://127.0.0.1:{self.port}"
+
+    def serve(self, **web):
+        """A relay with its page, and a browser for it."""
+        port = free_port()
+        settings = json.dumps({"listen": f"127.0.0.1:{port}", **web})
+        self.relay = self.pipeline.relay(extra=f"web: {settings}\n")
+        self.page = f"http://127.0.0.1:{port}"
         self.browser = Browser(self.page)
         self.addCleanup(self.browser.close)
 
@@ -94,6 +98,7 @@ class DashboardTest(unittest.TestCase):
         self.assertEqual(self.browser.faults(), [])
 
     def test_life_of_a_node(self):
+        self.serve()
         b = self.browser
         b.open("/")
         b.see(".empty", "No node has been heard yet")
@@ -148,6 +153,7 @@ class DashboardTest(unittest.TestCase):
         self.assertEqual([f for f in b.faults() if "ERR_CONNECTION" not in f and "ERR_INCOMPLETE" not in f], [])
 
     def test_views(self):
+        self.serve()
         b = self.browser
         self.jetson("camera-1")
         self.ascend("line-1")
@@ -199,7 +205,7 @@ class DashboardTest(unittest.TestCase):
         eventually(lambda: b.inked("Utilisation") > 20, what="a drawn line")
         b.see(".legend output", "%")
         b.see(".table-card", "Collectors")
-        b.see(".table-card td", "not found")
+        b.see(".table-card td", "npu_smi")
         self.assertEqual(b.axe(), [])
         b.screenshot("node-light")
         b.click("button", "1 h")
@@ -225,7 +231,7 @@ class DashboardTest(unittest.TestCase):
                                  ("node", "/nodes/camera-1", ".chart"), ("events", "/events", ".event")):
             b.open(path, {"width": 360, "height": 740})
             b.see(seen)
-            self.assertEqual(b.overflow(), 0, name)
+            self.assertLessEqual(b.overflow(), 0, name)
             self.assertEqual(b.axe(), [], name)
             b.screenshot(f"phone-{name}")
         self.assert_no_faults()
@@ -234,7 +240,30 @@ class DashboardTest(unittest.TestCase):
         b.see("h1", "does not know a node")
         self.assertEqual([f for f in b.faults() if "404" not in f], [])
 
+    def test_token(self):
+        file = self.pipeline.folder / "token"
+        file.write_text("a-token-of-some-length-0123456789\n")
+        file.chmod(0o600)
+        self.serve(auth={"bearer_token_file": str(file)})
+        b = self.browser
+        self.jetson("camera-1")
+        b.open("/nodes/camera-1")
+        b.see("h1", "asks for a token")
+        b.screenshot("token")
+        b.fill("#token", "a-wrong-token")
+        b.press("Enter")
+        b.see(".refusal", "did not accept")
+        self.assertEqual(b.axe(), [])
+        b.fill("#token", "a-token-of-some-length-0123456789")
+        b.press("Enter")
+        b.see("h1", "camera-1")
+        b.see(".standing", "Live")
+        b.reload()  # the tab remembers
+        b.see(".chart h3", "Temperatures")
+        self.assertEqual([f for f in b.faults() if "401" not in f], [])
+
     def test_thousand_nodes(self):
+        self.serve()
         b = self.browser
         simulator = self.pipeline.add(Process(self.pipeline.folder, "simulator", [
             BIN / "fleet_simulator", self.pipeline.broker_port, 1000]))

@@ -57,10 +57,14 @@ const commands = {
   async overflow() { return page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth); },
   async screenshot(name) { await page.screenshot({ path: `${output}/${name}.png` }); },
   async scroll(top) { await page.evaluate((y) => scrollTo(0, y), top); },
-  // How many points of the chart with this title have been drawn in ink other than the axes': some.
+  // How many pixels of the chart with this title are coloured: of its lines, axes are grey.
   async inked(title) {
     return page.locator(".chart", { hasText: title }).first().locator("canvas").evaluate((canvas) => {
-      const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+      const copy = document.createElement("canvas");
+      [copy.width, copy.height] = [canvas.width, canvas.height];
+      const ink = copy.getContext("2d", { willReadFrequently: true });
+      ink.drawImage(canvas, 0, 0);
+      const { data } = ink.getImageData(0, 0, copy.width, copy.height);
       let coloured = 0;
       for (let i = 0; i < data.length; i += 4) {
         if (data[i + 3] > 200 && Math.max(data[i], data[i + 1], data[i + 2]) - Math.min(data[i], data[i + 1], data[i + 2]) > 60) ++coloured;
