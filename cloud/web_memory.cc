@@ -94,27 +94,36 @@ std::vector<std::string> WebMemory::on_live(std::string_view node, const Schema&
   return told;
 }
 
+// What ticks since the last time have read: not every tick has all readings.
+std::string WebMemory::tell(Node& node, std::int64_t time_ms) {
+  node.told_ms = time_ms;
+  JsonWriter json;
+  json.begin_object();
+  json.member("time_ms", time_ms);
+  json.key("values");
+  json.begin_object();
+  for (auto& track : node.tracks) {
+    if (std::isnan(track.untold)) continue;
+    json.key(track.id);
+    write_float(json, double{track.untold});
+    track.untold = nothing;
+  }
+  json.end_object();
+  json.end_object();
+  return json.text();
+}
+
 void WebMemory::append(Node& node, const Frame& frame, std::vector<std::string>* told) {
   std::vector<float> values;
   for (std::size_t t = 0; t < frame.ticks(); ++t) {
     const std::int64_t time_ms = frame.times_ms[t];
     if (!node.times.empty() && time_ms <= node.times.back()) continue;
     if (!read_tick(node, frame, t, values)) continue;
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      if (told == nullptr || !std::isnan(values[i])) node.tracks[i].untold = values[i];
+    }
     if (told != nullptr && time_ms - node.told_ms >= told_every_ms) {
-      node.told_ms = time_ms;
-      JsonWriter json;
-      json.begin_object();
-      json.member("time_ms", time_ms);
-      json.key("values");
-      json.begin_object();
-      for (std::size_t i = 0; i < values.size(); ++i) {
-        if (std::isnan(values[i])) continue;
-        json.key(node.tracks[i].id);
-        write_float(json, double{values[i]});
-      }
-      json.end_object();
-      json.end_object();
-      told->push_back(json.text());
+      told->push_back(tell(node, time_ms));
     }
     const bool shares = !node.times.empty() && time_ms - node.times.back() < step_ms_;
     if (!shares) push(node.times, time_ms);

@@ -47,7 +47,7 @@ void write_float(JsonWriter& json, double value);
 
 class WebMemory {
  public:
-  explicit WebMemory(std::size_t max_bytes, std::int64_t keep_ms = 15 * 60'000)
+  explicit WebMemory(std::size_t max_bytes, std::int64_t keep_ms = 900'000)
       : max_bytes_(max_bytes), keep_ms_(keep_ms) {}
 
   // What a frame brought of drawn series, tick by tick, as data of the event `node`; nothing
@@ -72,8 +72,9 @@ class WebMemory {
   struct Track {
     std::string id;
     WebView view = WebView::value;
-    std::vector<float> values;  // one per time of the node; NaN: none
-    double last = 0;            // of a counter, the newest sample
+    std::vector<float> values;                               // one per time of the node; NaN: none
+    float untold = std::numeric_limits<float>::quiet_NaN();  // read since pages were told last
+    double last = 0;                                         // of a counter, the newest sample
     std::int64_t last_ms = std::numeric_limits<std::int64_t>::min();
   };
   struct Node {
@@ -91,6 +92,7 @@ class WebMemory {
   // The values of one tick, by track.
   static bool read_tick(Node& node, const Frame& frame, std::size_t tick,
                         std::vector<float>& values);
+  static std::string tell(Node& node, std::int64_t time_ms);
   void append(Node& node, const Frame& frame, std::vector<std::string>* told);
   void fill_in(Node& node, const Frame& frame);
   void drop_old(Node& node);

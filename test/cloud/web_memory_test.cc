@@ -62,6 +62,31 @@ TEST_CASE("web memory: values, rates and gaps") {
   CHECK(memory.read("other", {100'000, 110'000, 5000}, {}).rows.empty());
 }
 
+TEST_CASE("web memory: what is told has the readings of all ticks since it was told last") {
+  WebMemory memory(1U << 20);
+  Frame both = frame(100, 101);
+  both.times_ms = {100'000, 100'500};
+  both.columns[0] = {1, 2};
+  both.columns[1] = {absent, absent};
+  const Schema two{5, {{"node_load1", {}, Kind::gauge}, {"hw_host_power_watts", {}, Kind::gauge}}};
+  memory.on_live("n", two, both, true);
+  // The slow collector reads at the half seconds, the page is told at the full ones.
+  both.times_ms = {101'500, 102'000};
+  both.columns[0] = {3, 4};
+  both.columns[1] = {7, absent};
+  CHECK(memory.on_live("n", two, both, true) ==
+        std::vector<std::string>{
+            R"({"time_ms":101500,"values":{"node_load1":3,"hw_host_power_watts":7}})"});
+  both.times_ms = {102'100, 102'500};
+  both.columns[0] = {5, absent};
+  both.columns[1] = {8, absent};
+  const auto told = memory.on_live("n", two, both, true);
+  CHECK(told.empty());
+  both.times_ms = {103'000, 103'200};
+  CHECK(memory.on_live("n", two, both, true).at(0) ==
+        R"({"time_ms":103000,"values":{"node_load1":5,"hw_host_power_watts":8}})");
+}
+
 TEST_CASE("web memory: history fills its gap and is marked") {
   WebMemory memory(1U << 20);
   memory.on_live("n", schema, frame(100, 109), false);
