@@ -179,12 +179,15 @@ class EventbusTest(unittest.TestCase):
 class InternalBrokerTest(unittest.TestCase):
     """mqttMode 0: the broker inside edgecore, with none beside it."""
 
-    def mqtt(self, world, *packets):
-        """A client by hand, what it sends, and the first answer."""
+    def mqtt(self, world, *packets, answer=4):
+        """A client by hand, what it sends, and so many bytes of the answers, or fewer when it is cut off."""
         client = socket.create_connection(("127.0.0.1", world.local_port), 5)
         self.addCleanup(client.close)
         client.sendall(b"".join(map(bytes.fromhex, packets)))
-        return client, client.recv(4)
+        said = b""
+        while len(said) < answer and (more := client.recv(answer - len(said))):
+            said += more
+        return client, said
 
     def connect(self, name, level=4):
         body = b"\0\4MQTT" + bytes([level, 2, 0, 0]) + b"\0" * (level == 5) + bytes([0, len(name)]) + name.encode()
@@ -210,7 +213,8 @@ class InternalBrokerTest(unittest.TestCase):
                 eventually(lambda: delivered(agent) > before + 5, 90, "deliveries after the restart")
 
                 # It subscribes to all, reads nothing more, and the broker stands still.
-                frozen, _ = self.mqtt(world, self.connect("frozen"), "8206 0001 0001 23 01")
+                frozen, said = self.mqtt(world, self.connect("frozen"), "8206 0001 0001 23 01", answer=9)
+                self.assertEqual(said.hex(), "20020000" "9003000101")  # CONNACK, SUBACK
                 flood, _ = self.mqtt(world, self.connect("flood"))
                 flood.sendall(b"".join(b"\x32\x09\0\3a/b" + i.to_bytes(2, "big") + b"xx" for i in range(1, 400)))
 

@@ -56,6 +56,7 @@ class Client:
         self.broker, self.near, self.name, self.will = broker, near, None, None
         self.filters, self.queue = {}, queue.Queue(QUEUE)
         self.in_flight, self.closed = threading.Semaphore(IN_FLIGHT), threading.Event()
+        self.sending = threading.Lock()
 
     def offer(self, topic, payload, qos, retained=False):
         granted = [most for pattern, most in self.filters.items() if matches(pattern, topic)]
@@ -69,7 +70,8 @@ class Client:
             size //= 128
             if not size:
                 break
-        self.near.sendall(bytes([kind << 4 | flags]) + length + body)
+        with self.sending:
+            self.near.sendall(bytes([kind << 4 | flags]) + length + body)
 
     def write(self):
         number = 0
