@@ -30,6 +30,8 @@ class FleetWatch {
   static Status subscribe_frames(Link& link, std::string_view node);
 
   void on_message(const Message& message, std::int64_t now_wall_ms);
+  // See FrameFeed.
+  void ask_again(Link& link) { feed_.ask_again(link); }
 
   // Nodes that something was heard of since the last call.
   [[nodiscard]] std::set<std::string, std::less<>> take_changed() {

@@ -9,6 +9,7 @@ namespace godwit {
 namespace {
 
 constexpr std::size_t max_waiting = 256;
+constexpr std::size_t max_asked = 10'000;
 
 }  // namespace
 
@@ -20,6 +21,14 @@ Status FrameFeed::subscribe(Link& link, std::string_view node) {
     return status;
   }
   return link.subscribe(prefix + "/up", Qos::at_most_once);
+}
+
+void FrameFeed::ask_again(Link& link) {
+  for (const auto& [node, payload] : waiting_) {
+    if (asked_.size() >= max_asked || !asked_.insert(node).second) continue;
+    // If it fails the node's frames go on waiting.
+    (void)link.subscribe(concat(topics::root, node, "/schema/+"), Qos::at_most_once);
+  }
 }
 
 void FrameFeed::on_message(const Message& message) {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -27,6 +28,10 @@ class FrameFeed {
   // Messages of other topics are left alone.
   void on_message(const Message& message);
 
+  // Brokers drop retained messages when more come at once than they queue (mosquitto: 1,000 for
+  // each client). Asks again, once, for the schemas of each node whose frames wait for one.
+  void ask_again(Link& link);
+
   // Messages that could not be read, and frames given up for want of their schema.
   [[nodiscard]] std::uint64_t unreadable() const { return unreadable_; }
 
@@ -42,7 +47,8 @@ class FrameFeed {
   Visitor visitor_;
   SchemaStore schemas_;
   std::deque<Waiting> waiting_;
-  Frame frame_;  // reused: its memory is
+  std::set<std::string, std::less<>> asked_;  // nodes; bounded
+  Frame frame_;                               // reused: its memory is
   std::uint64_t unreadable_ = 0;
 };
 

@@ -44,6 +44,7 @@ Status listen(BrokerWatch& watch, const NodesOptions& options, FleetWatch& fleet
       fleet.on_message(message, clock().wall_ms);
       if (message.retained) last_ms = now_ms;
     }
+    fleet.ask_again(watch.link());
     if (!watch.connected()) {
       if (now_ms - start_ms < options.timeout_ms) continue;
       return Error{ErrorCode::unavailable,

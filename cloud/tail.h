@@ -24,6 +24,8 @@ class Tail {
 
   // The lines that a message makes readable.
   std::string on_message(const Message& message);
+  // See FrameFeed.
+  void ask_again(Link& link) { feed_.ask_again(link); }
 
   // Messages that could not be read, and frames given up for want of their schema.
   [[nodiscard]] std::uint64_t unreadable() const { return feed_.unreadable(); }

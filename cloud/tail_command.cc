@@ -20,6 +20,7 @@ int tail_command(MqttOptions broker, const TailOptions& options) {
       std::fprintf(stderr, "godwit: %s; trying again\n", watch.reason().c_str());
     }
     told = watch.reason();
+    tail.ask_again(watch.link());
     for (const auto& message : messages) {
       const std::string lines = tail.on_message(message);
       if (lines.empty()) continue;

@@ -70,6 +70,7 @@ class Top {
     const bool is_due = steady_ms() - drawn_ms_ >= redraw_ms;
     if (!is_due && keys.empty() && size == size_) return true;
     if (is_due) renew(now_wall_ms);
+    if (is_due) fleet_.ask_again(watch_.link());
     size_ = size;
     return terminal_.draw(view_.render(scene(now_wall_ms), size));
   }

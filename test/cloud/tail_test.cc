@@ -139,6 +139,28 @@ TEST_CASE("a terminal is shown colours, and obeys nothing that a node sends") {
         "2J");
 }
 
+TEST_CASE("schemas that the broker did not send are asked for again, once") {
+  struct Asked final : Link {
+    Status start(Handler) override { return {}; }
+    Status publish(std::string_view, std::string_view, Qos, bool) override { return {}; }
+    Status subscribe(std::string_view filter, Qos) override {
+      filters.emplace_back(filter);
+      return {};
+    }
+    void stop(std::int64_t) override {}
+    [[nodiscard]] LinkStats stats() const override { return {}; }
+    std::vector<std::string> filters;
+  };
+  Asked link;
+  Tail tail({});
+  tail.ask_again(link);
+  CHECK(link.filters.empty());
+  tail.on_message(frame_message(1));
+  tail.ask_again(link);
+  tail.ask_again(link);
+  CHECK(link.filters == std::vector<std::string>{"godwit/v1/n1/schema/+"});
+}
+
 TEST_CASE("the command prints what an agent sends through a broker") {
   const test::Mosquitto broker;
   MqttOptions options;
