@@ -32,7 +32,7 @@ function options(spec: ChartSpec, props: () => Props, width: number, legend: (pl
   return {
     width,
     height,
-    padding: [8, 8, 0, 0],
+    padding: [8, 16, 0, 0],
     legend: { show: false },
     cursor: { sync: { key: "node" }, drag: { x: true, y: false, setScale: false }, points: { size: 6 }, y: false },
     scales: {

@@ -117,7 +117,7 @@ function GroupsSection({ groups, node, theme }: { groups: Group[]; node: NodeSta
 
 function groupTitle(group: Group, spec: ChartSpec): string {
   const part = group.title === "Disk" && spec.unit === "bytes" ? "free space" : spec.title.toLowerCase();
-  return `${group.title}: ${part}`;
+  return part === group.title.toLowerCase() ? group.title : `${group.title}: ${part}`;
 }
 
 /** A group of several units: each chart says the group and the unit. */
