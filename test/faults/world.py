@@ -16,7 +16,7 @@ QUIET = ("memory", "disk", "filesystem", "network", "pressure", "thermal", "hwmo
          "npu_smi", "tegra")
 DISK_BYTES = 12 << 20
 AGENTS_OF = {"prometheus": ("p1", "p2"), "victoria": ("v1", "v2")}
-# Prometheus as README.md says that it should be set.
+# Prometheus as cloud/RELAY.md says that it should be set.
 DATABASES = {"prometheus": lambda folder: Prometheus(folder, out_of_order="1d"), "victoria": VictoriaMetrics}
 
 
