@@ -97,7 +97,7 @@ void add_plain(std::string_view text, std::vector<Key>& keys) {
   if (c == 0x03) return keys.push_back({Type::interrupt});
   if (c == 0x1a) return keys.push_back({Type::suspend});
   if (c == 0x0c) return keys.push_back({Type::redraw});
-  const bool is_control = c >= 0 && c < 0x20;
+  const bool is_control = static_cast<unsigned char>(c) < 0x20;
   if (!is_control && is_utf8(text)) keys.push_back({Type::text, std::string(text)});
 }
 
