@@ -11,7 +11,7 @@
 namespace godwit {
 namespace {
 
-constexpr std::int64_t usual_range_ms = 15 * 60'000;
+constexpr std::int64_t usual_range_ms = std::int64_t{15} * 60'000;
 constexpr std::int64_t usual_points = 300;
 // A sample stands for so long at least: collectors have periods of their own.
 constexpr std::int64_t least_window_s = 30;
