@@ -94,6 +94,14 @@ void write_status(JsonWriter& json, const NodeStatus& status) {
   json.member("version", status.version);
   json.member("backlog_ticks", status.backlog_ticks);
   if (!status.clock.empty()) json.member("clock", status.clock);
+  if (!status.link.empty()) json.member("link", status.link);
+  if (status.collectors.empty()) return;
+  json.key("collectors");
+  json.begin_object();
+  for (const auto& one : status.collectors) {
+    json.member(one.name, concat(one.absent ? "absent: " : "failing: ", one.message));
+  }
+  json.end_object();
 }
 
 void write_relay_state(JsonWriter& json, const RelayState& state) {

@@ -26,6 +26,7 @@ void Fleet::on_status(std::string_view node, const NodeStatus& status, std::int6
   known->backlog_ticks = status.backlog_ticks;
   known->clock = status.clock;
   known->link = status.link;
+  known->collectors = status.collectors;
 }
 
 void Fleet::forget(std::string_view node) {

@@ -21,10 +21,11 @@ struct NodePresence {
   // Since when it is online or not: the time in the status, else when the status came. A birth that
   // is told again in the same life changes nothing. 0: a death that nobody was there to hear.
   std::int64_t since_ms = 0;
-  std::uint64_t backlog_ticks = 0;  // as of the last status
-  std::int64_t last_frame_ms = 0;   // the relay's wall clock; 0 for none yet
-  std::int64_t last_sample_ms = 0;  // newest time in the database by this relay
-  bool catching_up = false;         // the last frame was history
+  std::uint64_t backlog_ticks = 0;           // as of the last status
+  std::int64_t last_frame_ms = 0;            // the relay's wall clock; 0 for none yet
+  std::int64_t last_sample_ms = 0;           // newest time in the database by this relay
+  bool catching_up = false;                  // the last frame was history
+  std::vector<CollectorTrouble> collectors;  // that read nothing, as of the last status
   // Ticks that will never come, by reason, as the node declared last for its present stream.
   std::map<std::string, std::uint64_t> lost;
 };

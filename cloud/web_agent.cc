@@ -17,6 +17,14 @@ void WebAgent::add(const Reading& reading) {
   }
 }
 
+// The status is the older of the two: who reads again has no trouble any more.
+void WebAgent::add(const CollectorTrouble& trouble) {
+  Collector& one = collectors_[trouble.name];
+  if (one.state == "ok") return;
+  one.state = trouble.absent ? "absent" : "failing";
+  one.message = trouble.message;
+}
+
 void WebAgent::write_collectors(JsonWriter& json) const {
   json.begin_array();
   for (const auto& [name, one] : collectors_) {
@@ -49,17 +57,7 @@ void WebAgent::add_collector(const Reading& reading) {
   const Series& series = *reading.series;
   Collector& one = collectors_[label_value(series, "collector")];
   if (series.name == "godwit_collector_duration_seconds") one.duration_s = reading.value;
-  // One that is well says no more than that.
-  if (series.name == "godwit_collector_success" && reading.time_ms >= one.state_ms) {
-    if (reading.value == 1 || one.state.empty()) one.message = {};
-    one.state = reading.value == 1 ? "ok" : "failing";
-    one.state_ms = reading.time_ms;
-  }
-  if (series.name == "godwit_collector_info" && reading.time_ms >= one.state_ms) {
-    one.state = label_value(series, "state");
-    one.message = label_value(series, "message");
-    one.state_ms = reading.time_ms;
-  }
+  if (series.name == "godwit_collector_success") one.state = reading.value == 1 ? "ok" : "failing";
 }
 
 void WebAgent::add_figure(const Reading& reading) {

@@ -11,6 +11,7 @@
 
 #include "cloud/latest_view.h"
 #include "transport/json_writer.h"
+#include "transport/latest.h"
 
 namespace godwit {
 
@@ -18,6 +19,9 @@ class WebAgent {
  public:
   // Passes over what is not the agent's.
   void add(const Reading& reading);
+
+  // What the node's status says of a collector that reads nothing; outlives it.
+  void add(const CollectorTrouble& trouble);
 
   void write_collectors(JsonWriter& json) const;
   // Members: its figures of that prefix, under the rest of their names, in base units.
@@ -27,7 +31,6 @@ class WebAgent {
  private:
   struct Collector {
     std::string_view state, message;
-    std::int64_t state_ms = INT64_MIN;
     std::optional<double> duration_s;
   };
 

@@ -77,6 +77,7 @@ void WebBoard::on_presence(std::string_view node, const NodePresence* presence, 
   entry->online = presence->online;
   entry->version = presence->version;
   entry->clock = presence->clock;
+  entry->collectors = presence->collectors;
   entry->since_ms = std::nullopt;  // of a death that was there before us
   if (presence->since_ms > 0) entry->since_ms = std::min(presence->since_ms, now_ms);
   if (presence->online && !entry->backlog.episode()) {
@@ -235,7 +236,7 @@ std::optional<WebBoard::Known> WebBoard::find(std::string_view node) const {
   const std::lock_guard lock(mutex_);
   const auto found = entries_.find(node);
   if (found == entries_.end() || !found->second.summary) return std::nullopt;
-  return Known{*found->second.summary, found->second.lost};
+  return Known{*found->second.summary, found->second.lost, found->second.collectors};
 }
 
 }  // namespace godwit

@@ -42,6 +42,7 @@ class WebBoard {
   struct Known {
     WebSummary summary;
     std::map<std::string, std::uint64_t> lost;  // ticks by reason
+    std::vector<CollectorTrouble> collectors;
   };
   [[nodiscard]] std::optional<Known> find(std::string_view node) const;
 
@@ -53,6 +54,7 @@ class WebBoard {
     std::optional<std::int64_t> since_ms, heard_ms;
     std::string version;
     std::string clock;  // of the status
+    std::vector<CollectorTrouble> collectors;
     BacklogWatch backlog;
     bool told_catching_up = false;
     std::optional<std::uint64_t> stream;

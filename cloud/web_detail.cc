@@ -42,10 +42,12 @@ double shown_value(const Shown& shown) {
 // All that the answer is made of, in one walk over the readings.
 class Detail {
  public:
-  explicit Detail(const NodeReadings& readings) {
+  // Both outlive it.
+  Detail(const NodeReadings& readings, const std::vector<CollectorTrouble>& troubles) {
     for (const auto& reading : readings.readings) {
       if (reading.time_ms != INT64_MIN) add(reading);
     }
+    for (const auto& trouble : troubles) agent_.add(trouble);
   }
 
   void write_devices(JsonWriter& json) const {
@@ -191,7 +193,7 @@ std::string describe_web_node(const WebBoard::Known& known, const NodeReadings* 
                               const WebEvents& events, std::int64_t now_ms) {
   const NodeReadings none{};
   const NodeReadings& all = readings != nullptr ? *readings : none;
-  const Detail detail(all);
+  const Detail detail(all, known.collectors);
   JsonWriter json;
   json.begin_object();
   json.key("summary");

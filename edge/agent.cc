@@ -235,8 +235,10 @@ void Agent::take_self_readings(Batch& tick) {
   if (uplink_) {
     state.uplink = uplink_->stats();
     state.link_budget = uplink_->budget().state();
+    state.link_limits = settings_.link;
     state.link = parts_.link->stats();
   }
+  if (uplink_) uplink_->set_collectors(collector_troubles(), self_due_ms_);
   const auto oldest = outbox().oldest();
   const auto wall_now = clock_.wall_now();
   if (uplink_ && wall_now) {

@@ -64,6 +64,7 @@ class Agent {
   void handle(Event&& event, std::int64_t now_ms);
   void collect_due(std::int64_t now_ms);
   void conclude(CollectorResult&& result, Batch& tick);
+  [[nodiscard]] std::vector<CollectorTrouble> collector_troubles() const;
   void take_self_readings(Batch& tick);
   [[nodiscard]] HealthTime health_time(std::int64_t boot_ms) const;
   std::unique_ptr<GrpcServer> serve_npd();

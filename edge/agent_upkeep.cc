@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::int64_t expire_interval_ms = 60'000;
 constexpr int max_expired_rows = 200;  // per turn
+constexpr std::size_t max_trouble_bytes = 240;
 constexpr std::int64_t show_interval_ms = 1000;
 // In turns of show(): a relay speaks at least every 10 s.
 constexpr int undated_patience_turns = 15;
@@ -189,6 +190,19 @@ void Agent::show(std::int64_t now_ms) {
   json.end_object();
   json.end_object();
   status_.set_debug(json.text() + "\n");
+}
+
+std::vector<CollectorTrouble> Agent::collector_troubles() const {
+  std::vector<CollectorTrouble> troubles;
+  for (const auto& runner : runners_) {
+    const auto& error = runner->last_error();
+    if (!error || troubles.size() == max_collector_troubles) continue;
+    std::string message = error->message.substr(0, max_trouble_bytes);
+    while (!is_utf8(message)) message.pop_back();
+    troubles.push_back(
+        {std::string(runner->name()), error->code == ErrorCode::no_data, std::move(message)});
+  }
+  return troubles;
 }
 
 }  // namespace godwit

@@ -94,6 +94,12 @@ void add_self_readings(const SelfState& state, Batch& out) {
             LinkUsage{state.link.sent_wire_bytes, state.link.received_wire_bytes}, out);
   add_usage("godwit_link_day_bytes", state.link_day, out);
   add_usage("godwit_link_month_bytes", state.link_month, out);
+  if (const std::uint64_t cap = state.link_limits.max_bytes_per_day; cap > 0) {
+    out.add("godwit_link_day_limit_bytes", number(cap));
+  }
+  if (const std::uint64_t cap = state.link_limits.max_bytes_per_month; cap > 0) {
+    out.add("godwit_link_month_limit_bytes", number(cap));
+  }
   out.add("godwit_link_sent_bytes_total", number(state.link.sent_payload_bytes));
   out.add("godwit_link_sent_frames_total", number(state.uplink.sent_frames));
   out.add("godwit_link_resent_frames_total", number(state.uplink.resent_frames));

@@ -10,6 +10,7 @@
 #include "edge/boot_clock.h"
 #include "edge/buffer.h"
 #include "edge/link_meter.h"
+#include "edge/link_settings.h"
 #include "edge/uplink.h"
 #include "transport/link.h"
 #include "transport/metric.h"
@@ -27,6 +28,7 @@ struct SelfState {
   UplinkStats uplink;
   LinkStats link;
   std::optional<LinkUsage> link_day, link_month;
+  LinkLimits link_limits;
   LinkBudget::State link_budget = LinkBudget::State::open;
   std::string_view clock_state = "unknown";
   std::optional<BootClock::Facts> clock;

@@ -12,6 +12,7 @@ namespace {
 constexpr std::int64_t link_full_pause_ms = 50;
 constexpr std::int64_t unconfirmed_pause_ms = 500;
 constexpr std::int64_t capped_pause_ms = 1000;
+constexpr std::int64_t collectors_pause_ms = 300'000;
 constexpr std::int64_t buffer_error_pause_ms = 5000;
 constexpr std::int64_t silence_told_after_ms = 30'000;
 // After a broker's restart a relay may come back a moment later than the agent and miss the first
@@ -97,6 +98,19 @@ void Uplink::forget_foreign_flight(const Buffer& buffer) {
   order_.forget();
 }
 
+void Uplink::set_collectors(std::vector<CollectorTrouble> collectors, std::int64_t now_ms) {
+  const auto same = [](const CollectorTrouble& a, const CollectorTrouble& b) {
+    return a.name == b.name && a.absent == b.absent;
+  };
+  collectors_changed_ =
+      collectors_changed_ || !std::equal(collectors.begin(), collectors.end(), collectors_.begin(),
+                                         collectors_.end(), same);
+  collectors_ = std::move(collectors);
+  if (!collectors_changed_ || collectors_paid_ms_ - now_ms > 2 * collectors_pause_ms) return;
+  birth_is_due_ = true;
+  collectors_paid_ms_ = std::max(collectors_paid_ms_, now_ms) + collectors_pause_ms;
+}
+
 NodeStatus Uplink::status(Buffer& buffer, bool online) const {
   NodeStatus status = options_.birth;
   status.online = online;
@@ -104,11 +118,13 @@ NodeStatus Uplink::status(Buffer& buffer, bool online) const {
   status.clock = clock_.state();
   status.backlog_ticks = buffer.stats().ticks;
   if (budget_.state() != LinkBudget::State::open) status.link = state_name(budget_.state());
+  status.collectors = collectors_;
   return status;
 }
 
 void Uplink::publish_birth(Buffer& buffer) {
   told_clock_ = clock_.state();
+  collectors_changed_ = false;
   birth_is_due_ = !link_
                        .publish(topics::status(options_.node), encode_status(status(buffer, true)),
                                 Qos::at_least_once, true)

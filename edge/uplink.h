@@ -77,6 +77,10 @@ class Uplink {
   // The last words of a clean end; the rest is for link.stop().
   void say_goodbye(Buffer& buffer);
 
+  // Collectors that read nothing, for the node's status: told anew when another has trouble or one
+  // has no more, in the long run at most every 5 minutes.
+  void set_collectors(std::vector<CollectorTrouble> collectors, std::int64_t now_ms);
+
   void set_witness(Outgoing::Witness witness) { outgoing_.set_witness(std::move(witness)); }
   // The present boot's offset changed since the last call and should be stored.
   [[nodiscard]] bool take_clock_change() { return std::exchange(clock_changed_, false); }
@@ -152,7 +156,11 @@ class Uplink {
   bool can_catch_up_ = false;  // what a cap holds back may be sent after what was not
   bool connected_ = false;
   bool birth_is_due_ = false;
-  bool fresh_connection_ = false;  // nothing was sent on it yet
+  std::vector<CollectorTrouble> collectors_;
+  bool collectors_changed_ = false;             // since they were told
+  // When as many tellings as there were are paid for, at one in 5 minutes; 3 may be ahead of that.
+  std::int64_t collectors_paid_ms_ = 0;
+  bool fresh_connection_ = false;               // nothing was sent on it yet
   bool clock_changed_ = false;
   UplinkStats stats_;
 };

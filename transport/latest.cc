@@ -33,6 +33,28 @@ void read_values(Reader& reader, std::vector<std::pair<std::string, double>>& ou
   }
 }
 
+void write_collectors(Packer& packer, const std::vector<CollectorTrouble>& collectors) {
+  packer.map(collectors.size());
+  for (const auto& one : collectors) {
+    packer.text(one.name);
+    packer.array(2);
+    packer.boolean(one.absent);
+    packer.text(one.message);
+  }
+}
+
+void read_collectors(Reader& reader, std::vector<CollectorTrouble>& out) {
+  const std::size_t count = reader.map(max_collector_troubles);
+  for (std::size_t i = 0; i < count && reader.ok(); ++i) {
+    CollectorTrouble one;
+    read_text(reader, one.name);
+    if (reader.array(2) != 2) return reader.fail("a collector's trouble is no array of 2");
+    one.absent = reader.boolean();
+    read_text(reader, one.message);
+    if (reader.ok()) out.push_back(std::move(one));
+  }
+}
+
 }  // namespace
 
 std::string encode_latest(std::int64_t wall_ms, const std::vector<Sample>& samples) {
@@ -71,7 +93,8 @@ Result<Latest> decode_latest(std::string_view message) {
 std::string encode_status(const NodeStatus& status) {
   std::string out;
   Packer packer(out);
-  packer.map(6U + (status.clock.empty() ? 0 : 1) + (status.link.empty() ? 0 : 1));
+  packer.map(6U + (status.clock.empty() ? 0 : 1) + (status.link.empty() ? 0 : 1) +
+             (status.collectors.empty() ? 0 : 1));
   packer.text("online");
   packer.boolean(status.online);
   packer.text("boot");
@@ -91,6 +114,10 @@ std::string encode_status(const NodeStatus& status) {
   if (!status.link.empty()) {
     packer.text("link");
     packer.text(status.link);
+  }
+  if (!status.collectors.empty()) {
+    packer.text("collectors");
+    write_collectors(packer, status.collectors);
   }
   return out;
 }
@@ -117,6 +144,8 @@ Result<NodeStatus> decode_status(std::string_view message) {
       read_text(reader, out.clock);
     } else if (fields.is("link")) {
       read_text(reader, out.link);
+    } else if (fields.is("collectors")) {
+      read_collectors(reader, out.collectors);
     } else {
       reader.skip();
     }

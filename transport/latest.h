@@ -21,6 +21,16 @@ struct Latest {
 };
 Result<Latest> decode_latest(std::string_view message);
 
+// A collector that reads nothing, in words for people.
+struct CollectorTrouble {
+  std::string name{};
+  bool absent = false;    // its source is not on this node; else it fails
+  std::string message{};  // UTF-8, at most 256 bytes
+
+  bool operator==(const CollectorTrouble&) const = default;
+};
+inline constexpr std::size_t max_collector_troubles = 64;
+
 // A death carries the boot and session ids of the life that ended, so that a late death of an old
 // session is ignored.
 struct NodeStatus {
@@ -33,6 +43,7 @@ struct NodeStatus {
   std::string clock{};  // state of the node's clock, as in godwit_clock_state; "": not told
   // What the caps of the link do to readings: "" nothing, "thinned" or "held" (FRAME.md).
   std::string link{};
+  std::vector<CollectorTrouble> collectors{};  // at most max_collector_troubles
 
   bool operator==(const NodeStatus&) const = default;
 };

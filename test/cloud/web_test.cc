@@ -60,6 +60,7 @@ class World {
     NodePresence presence;
     presence.online = online;
     presence.version = "1.2.3";
+    presence.collectors = {{"npu_smi", true, "npu-smi is not there"}};
     presence.since_ms = now_ms - 60'000;
     web.on_presence(node, &presence, retained);
   }
@@ -202,6 +203,9 @@ TEST_CASE("web: details of a node") {
   CHECK(cpu["unit"] == "ratio");
   CHECK(detail["processes"][0]["pid"] == 101);
   CHECK(detail["collectors"][0]["state"] == "ok");
+  CHECK(detail["collectors"][1]["name"] == "npu_smi");
+  CHECK(detail["collectors"][1]["state"] == "absent");
+  CHECK(detail["collectors"][1]["message"] == "npu-smi is not there");
   CHECK(detail["versions"]["l4t"] == "36.4.0");
   CHECK(detail["link"]["day_bytes_sent"] == 2000);
   CHECK(world.get("/web/v1/nodes/other").status == 404);

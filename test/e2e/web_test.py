@@ -122,6 +122,10 @@ class WebTest(unittest.TestCase):
             self.assertEqual((reading["id"], reading["unit"], reading["chart"]),
                              ("node_memory_MemAvailable_bytes", "bytes", True))
             self.assertIn("ok", {c["state"] for c in detail["collectors"]})
+            def why_not():
+                collectors = self.get(relay, "/web/v1/nodes/edge-1")["collectors"]
+                return next((c for c in collectors if c["name"] == "npu_smi" and c["state"] == "absent"), None)
+            self.assertIn("npu-smi is not there", eventually(why_not, what="why there is no NPU")["message"])
             eventually(lambda: self.get(relay, "/web/v1/nodes/edge-1")["versions"].get("agent"), what="the agent's version")
             self.assertEqual(self.refusal(relay, "/web/v1/nodes/nobody")[0], 404)
             self.assertEqual(self.refusal(relay, "/web/v1/nodes/..%2f..%2fetc%2fpasswd")[0], 404)

@@ -23,7 +23,9 @@ TEST_CASE("a node's status comes back as it was") {
                           .version = "0.1.0",
                           .backlog_ticks = 3600,
                           .clock = "relay",
-                          .link = GENERATE("", "held")};
+                          .link = GENERATE("", "held"),
+                          .collectors = {{"npu_smi", true, "npu-smi is not there"},
+                                         {"jtop", false, "no answer for 5000 ms"}}};
   const auto decoded = decode_status(encode_status(status));
   REQUIRE(decoded);
   CHECK(*decoded == status);
