@@ -92,6 +92,7 @@ void write_status(JsonWriter& json, const NodeStatus& status) {
   json.member("session", format_schema_id(status.session));
   if (status.wall_ms != 0) write_time(json, "time", status.wall_ms);
   json.member("version", status.version);
+  if (status.since_ms != 0) write_time(json, "since", status.since_ms);
   json.member("backlog_ticks", status.backlog_ticks);
   if (!status.clock.empty()) json.member("clock", status.clock);
   if (!status.link.empty()) json.member("link", status.link);

@@ -18,6 +18,7 @@ void Fleet::on_status(std::string_view node, const NodeStatus& status, std::int6
   if (known->online != status.online || !same_life || known->since_ms == 0) {
     known->since_ms = status.wall_ms != 0 ? status.wall_ms : heard_ms;
   }
+  if (status.online && status.since_ms != 0) known->since_ms = status.since_ms;
   known->online = status.online;
   known->boot_id = status.boot_id;
   known->session = status.session;

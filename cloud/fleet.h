@@ -18,8 +18,9 @@ struct NodePresence {
   std::uint64_t session = 0;
   std::string version;
   std::string clock, link;  // as the last status told
-  // Since when it is online or not: the time in the status, else when the status came. A birth that
-  // is told again in the same life changes nothing. 0: a death that nobody was there to hear.
+  // Since when it is online or not: as the status says, else the time in it, else when it came. A
+  // birth that is told again in the same life, without saying, changes nothing. 0: a death that
+  // nobody was there to hear.
   std::int64_t since_ms = 0;
   std::uint64_t backlog_ticks = 0;           // as of the last status
   std::int64_t last_frame_ms = 0;            // the relay's wall clock; 0 for none yet

@@ -60,6 +60,7 @@ void Uplink::on_event(const LinkEvent& event, Buffer& buffer, std::int64_t now_m
 
 void Uplink::on_connected(Buffer& buffer, std::int64_t now_ms) {
   connected_ = true;
+  connected_ms_ = now_ms;
   told_reason_.clear();
   birth_is_due_ = true;
   asker_.connected(now_ms);
@@ -115,6 +116,7 @@ NodeStatus Uplink::status(Buffer& buffer, bool online) const {
   NodeStatus status = options_.birth;
   status.online = online;
   status.wall_ms = clock_.wall_now().value_or(0);
+  if (online) status.since_ms = clock_.wall_ms(status.boot_id, connected_ms_).value_or(0);
   status.clock = clock_.state();
   status.backlog_ticks = buffer.stats().ticks;
   if (budget_.state() != LinkBudget::State::open) status.link = state_name(budget_.state());

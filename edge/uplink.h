@@ -155,12 +155,13 @@ class Uplink {
   LinkBudget::State told_state_ = LinkBudget::State::open;
   bool can_catch_up_ = false;  // what a cap holds back may be sent after what was not
   bool connected_ = false;
+  std::int64_t connected_ms_ = 0;
   bool birth_is_due_ = false;
   std::vector<CollectorTrouble> collectors_;
-  bool collectors_changed_ = false;             // since they were told
+  bool collectors_changed_ = false;  // since they were told
   // When as many tellings as there were are paid for, at one in 5 minutes; 3 may be ahead of that.
   std::int64_t collectors_paid_ms_ = 0;
-  bool fresh_connection_ = false;               // nothing was sent on it yet
+  bool fresh_connection_ = false;  // nothing was sent on it yet
   bool clock_changed_ = false;
   UplinkStats stats_;
 };

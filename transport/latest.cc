@@ -94,7 +94,7 @@ std::string encode_status(const NodeStatus& status) {
   std::string out;
   Packer packer(out);
   packer.map(6U + (status.clock.empty() ? 0 : 1) + (status.link.empty() ? 0 : 1) +
-             (status.collectors.empty() ? 0 : 1));
+             (status.collectors.empty() ? 0 : 1) + (status.since_ms == 0 ? 0 : 1));
   packer.text("online");
   packer.boolean(status.online);
   packer.text("boot");
@@ -107,6 +107,10 @@ std::string encode_status(const NodeStatus& status) {
   packer.text(status.version);
   packer.text("backlog");
   packer.unsigned_integer(status.backlog_ticks);
+  if (status.since_ms != 0) {
+    packer.text("since");
+    packer.integer(status.since_ms);
+  }
   if (!status.clock.empty()) {
     packer.text("clock");
     packer.text(status.clock);
@@ -136,6 +140,8 @@ Result<NodeStatus> decode_status(std::string_view message) {
       out.session = reader.id();
     } else if (fields.is("t")) {
       out.wall_ms = reader.integer(-max_integer, max_integer);
+    } else if (fields.is("since")) {
+      out.since_ms = reader.integer(0, max_integer);
     } else if (fields.is("version")) {
       read_text(reader, out.version);
     } else if (fields.is("backlog")) {

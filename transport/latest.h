@@ -43,6 +43,7 @@ struct NodeStatus {
   std::string clock{};  // state of the node's clock, as in godwit_clock_state; "": not told
   // What the caps of the link do to readings: "" nothing, "thinned" or "held" (FRAME.md).
   std::string link{};
+  std::int64_t since_ms = 0;                   // when it came online; 0: not known
   std::vector<CollectorTrouble> collectors{};  // at most max_collector_troubles
 
   bool operator==(const NodeStatus&) const = default;

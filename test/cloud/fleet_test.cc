@@ -39,6 +39,11 @@ TEST_CASE("since when a node is there or gone is known from the status, or from 
   CHECK(fleet.nodes().at("n").clock == "synchronised");
   fleet.on_status("retained", status(false, "boot", 1));
   CHECK(fleet.nodes().at("retained").since_ms == 0);
+  birth.since_ms = 800;  // whoever hears it, and when
+  fleet.on_status("n", birth, 9500);
+  fleet.on_status("retained", birth, 9600);
+  CHECK(fleet.nodes().at("n").since_ms == 800);
+  CHECK(fleet.nodes().at("retained").since_ms == 800);
 }
 
 TEST_CASE("frames and stored samples are noted, and catching up is told from live") {

@@ -24,6 +24,7 @@ TEST_CASE("a node's status comes back as it was") {
                           .backlog_ticks = 3600,
                           .clock = "relay",
                           .link = GENERATE("", "held"),
+                          .since_ms = 1'794'999'000'000,
                           .collectors = {{"npu_smi", true, "npu-smi is not there"},
                                          {"jtop", false, "no answer for 5000 ms"}}};
   const auto decoded = decode_status(encode_status(status));
