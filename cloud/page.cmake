@@ -31,3 +31,6 @@ if(NOT GODWIT_PAGE STREQUAL "OFF")
     message(STATUS "No Node.js 18 with npm: godwit-relay goes without its fleet page")
   endif()
 endif()
+# By itself also where another takes its place: what checks sources finds how it is compiled.
+add_library(web_no_page OBJECT EXCLUDE_FROM_ALL web_no_page.cc)
+target_link_libraries(web_no_page PRIVATE transport)
