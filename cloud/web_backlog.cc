@@ -44,9 +44,11 @@ void BacklogWatch::on_live(const Piece& piece, std::optional<std::uint64_t> tick
                            std::optional<double> age_s) {
   count(piece);
   if (ticks) ticks_ = *ticks;
-  if (age_s || !episode_) age_s_ = age_s;
+  if (age_s || (ticks && !episode_)) age_s_ = age_s;
   if (!episode_) return;
-  if (!age_s || *age_s < present_age_s) {
+  // Not every frame has the agent's own readings, and the age of what cannot be dated is not known.
+  const bool nothing_old = age_s ? *age_s < present_age_s : ticks == 0U;
+  if (nothing_old) {
     age_s_ = age_s;
     if (!ticks) ticks_ = 0;
     end();

@@ -51,6 +51,17 @@ TEST_CASE("web backlog: fresh readings overtake it") {
   CHECK(half.left_s.value() == Approx(10).margin(0.1));
 }
 
+TEST_CASE("web backlog: a fresh frame that says nothing of it does not end it") {
+  BacklogWatch watch;
+  watch.on_history(piece(0, 99), 1'000'000);
+  watch.on_live(piece(1000, 1000), {}, {});
+  watch.on_live(piece(1001, 1001), 900, {});  // of a boot that cannot be dated yet
+  CHECK(watch.episode());
+  CHECK(watch.describe(1'001'000).age_s);
+  watch.on_live(piece(1002, 1002), 0, {});
+  CHECK(!watch.episode());
+}
+
 TEST_CASE("web backlog: history that stops coming is over") {
   BacklogWatch watch;
   watch.on_history(piece(0, 9), 100'000);
