@@ -11,10 +11,11 @@ struct SqliteUsage {
   std::uint64_t syncs = 0;
 };
 
-// Since the process started, over all connections. Owner thread only, as the connections are.
+// Since the process started, over all connections. Any thread.
 SqliteUsage sqlite_usage();
 
-// Makes the counting layer the default of connections that are opened from now on. Idempotent.
+// Makes the counting layer the default of connections that are opened from now on. Idempotent; the
+// first call is made before another thread uses SQLite.
 void count_sqlite_usage();
 
 }  // namespace godwit
