@@ -182,7 +182,7 @@ TEST_CASE("what a full buffer gave up is what is missing, and the relay is told"
     found.rows = SIZE_MAX;  // not to be had at this moment
     return buffer.ok() ? buffer->stats() : found;
   };
-  const auto limit = std::chrono::seconds(60);
+  const auto limit = std::chrono::seconds(140);  // rows wait in RAM for some seconds each
   REQUIRE(eventually([&] { return stats().lost["thinned"].ticks >= 20; }, limit));
   node.connect_relay();
   REQUIRE(eventually(
